@@ -1,0 +1,1 @@
+"""Everything of wireproof that touches the world: topologies, namespaces, captures, verdicts, the command line."""

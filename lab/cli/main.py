@@ -1,0 +1,93 @@
+"""The `wireproof` command: finds the command's file, imports only that, turns errors into exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from lab.errors import ExitCode, WireproofError
+
+# command -> (module, one line of help). The help stands here so that `--help` imports no command.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "capture": ("capture", "Copy a segment's frames to a file or a pipe, as pcapng."),
+    "doctor": ("doctor", "Say what this machine can do, and how to mend what it cannot."),
+    "down": ("lifecycle", "Take a lab down."),
+    "events": ("observe", "Follow what happens in a lab."),
+    "exec": ("enter", "Run a command in a node."),
+    "list": ("observe", "List the labs that run."),
+    "logs": ("observe", "Show a node's log."),
+    "plan": ("plan", "Print what `up` would do, and do nothing."),
+    "prove": ("prove", "Send canaries through a lab and prove what each segment carried."),
+    "shell": ("enter", "Open a shell in a node."),
+    "status": ("observe", "Show a lab's nodes and segments."),
+    "up": ("lifecycle", "Stand a topology up."),
+    "verify": ("verify", "Prove what captures carried, from octets and keys alone."),
+}
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and imports a command's file when that command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name every command, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's file and hand out the command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"lab.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the table, importing none."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="wireproof")
+def cli() -> None:
+    r"""Stand up an ExpressRoute path, run MACsec and IPsec across it, and prove what every wire carried.
+
+    \b
+    Exit codes: 0 proven or ok, 1 violated or a check failed, 2 unproven,
+    3 bad input or usage, 4 this machine cannot do it, 70 a bug of ours.
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with a code of the one table."""
+    sys.exit(run(argv))
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run one command; give its exit code. Nothing that goes wrong shows a traceback, but for a bug of ours."""
+    try:
+        result = cli.main(args=None if argv is None else list(argv), prog_name="wireproof", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as usage:
+        usage.show()
+        return int(ExitCode.BAD_INPUT)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return 130
+    except WireproofError as error:
+        click.echo(f"wireproof: {error}", err=True)
+        return int(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output has gone, as `| head` does. Nothing is left to say, also not at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception:
+        click.echo("wireproof: a bug of ours; please report it with these lines:", err=True)
+        click.echo(traceback.format_exc(), err=True)
+        return int(ExitCode.BUG)
+    return result if isinstance(result, int) else int(ExitCode.OK)

@@ -1,0 +1,41 @@
+"""A link's MACsec policy, in the standard's terms; Azure's spelling stays in lab.azure."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from lab.model.secret import SecretReference
+
+
+class SciEncoding(enum.StrEnum):
+    """How a SecTAG names its SC (802.1AE-2018 9.5, 9.9)."""
+
+    EXPLICIT = "explicit"
+    END_STATION = "end-station"
+    SCB = "scb"
+    IMPLIED = "implied"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticKeys:
+    """A SAK for each direction, by the transmitting node. With an XPN suite: SAK, then the 12-octet salt."""
+
+    saks: tuple[tuple[str, SecretReference], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MacsecPolicy:
+    """What both ends of a link are told. `cipher_suite` is the standard's name, as `GCM-AES-XPN-256`."""
+
+    cipher_suite: str
+    sci_encoding: SciEncoding
+    confidentiality: bool
+    confidentiality_offset: int
+    replay_window: int
+    keys: StaticKeys
+
+    @property
+    def is_xpn(self) -> bool:
+        """Whether packet numbers have 64 bits (802.1AE-2018 14.7, 14.8)."""
+        return "XPN" in self.cipher_suite

@@ -1,0 +1,79 @@
+"""Nodes, and the whole: what `up` builds and what `prove` judges against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netaddr import IPAddress, IPNetwork
+
+from lab.model.link import Interface, Link
+from lab.model.roles import Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A static route; several next hops share the load."""
+
+    destination: IPNetwork
+    via: tuple[IPAddress, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A node: one network namespace. `loopback_addresses` belong to the node, not to one of its links."""
+
+    name: str
+    role: Role
+    loopback_addresses: tuple[IPNetwork, ...]
+    routes: tuple[Route, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratedSecret:
+    """A secret made anew, at random, for each `up`, in a vault of the lab's own that goes when the lab goes."""
+
+    vault: str
+    secret: str
+    octets: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """A resolved topology.
+
+    `traffic` holds the pairs of nodes between which canaries travel, both ways. `source` is the file it came from.
+    """
+
+    name: str
+    source: str
+    description: str
+    nodes: tuple[Node, ...]
+    links: tuple[Link, ...]
+    traffic: tuple[tuple[str, str], ...]
+    generated_secrets: tuple[GeneratedSecret, ...]
+
+    def node(self, name: str) -> Node:
+        """The node of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(name)
+
+    def link(self, segment: str) -> Link:
+        """The link that is this segment.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for link in self.links:
+            if link.segment == segment:
+                return link
+        raise KeyError(segment)
+
+    def interfaces(self, node: str) -> tuple[tuple[Link, Interface], ...]:
+        """The links of a node with the node's own end of each."""
+        return tuple((link, end) for link in self.links for end in link.ends if end.node == node)
