@@ -1,0 +1,236 @@
+"""The operations that stand a topology up, as data. Each says in one line what it does, and in words what undoes it.
+
+Nothing here touches the machine: `plan` orders them, the holder applies them. All happens in namespaces of the lab's
+own, so what an undo names is also what the kernel does by itself when the lab's last process goes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from netaddr import EUI, IPAddress, IPNetwork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateSecret:
+    """Make a secret of `octets` random octets, as hex digits, in a vault that lives in the lab's own folder."""
+
+    kind: ClassVar[str] = "generate-secret"
+    vault: str
+    secret: str
+    octets: int
+
+    def __str__(self) -> str:
+        return f"make secret {self.secret} of {self.octets} random octets in vault {self.vault} of the lab's own"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"delete vault {self.vault} with the lab's folder"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateNamespace:
+    """Make a node's network namespace."""
+
+    kind: ClassVar[str] = "create-namespace"
+    node: str
+
+    def __str__(self) -> str:
+        return f"{self.node}: create the network namespace"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"delete the network namespace of {self.node}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetSysctl:
+    """Write a value under /proc/sys of a node; `path` is relative to it, as in `net/ipv4/ip_forward`."""
+
+    kind: ClassVar[str] = "set-sysctl"
+    node: str
+    path: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.node}: set {self.path} to {self.value}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"goes with the namespace of {self.node}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireEnd:
+    """One end of a veth pair."""
+
+    node: str
+    device: str
+    mac: EUI
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.device} ({self.mac})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateWire:
+    """Make a veth pair with an end in each of two namespaces, both ends down. `mtu` is that of both ends."""
+
+    kind: ClassVar[str] = "create-wire"
+    segment: str
+    a: WireEnd
+    b: WireEnd
+    mtu: int
+
+    def __str__(self) -> str:
+        return f"{self.segment}: join {self.a} and {self.b} by a veth pair of MTU {self.mtu}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"delete {self.a.node}:{self.a.device}, and with it its other end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisableOffloads:
+    """Switch offloads off, so that a wire carries single frames with their checksums filled in."""
+
+    kind: ClassVar[str] = "disable-offloads"
+    node: str
+    device: str
+    offloads: tuple[str, ...] = ("tso", "gso", "gro", "tx-checksum")
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.device}: switch off {', '.join(self.offloads)}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"goes with {self.node}:{self.device}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartCapture:
+    """Copy every frame that passes a segment, both ways, from the first one on, at one end of its wire."""
+
+    kind: ClassVar[str] = "start-capture"
+    segment: str
+    node: str
+    device: str
+
+    def __str__(self) -> str:
+        return f"{self.segment}: capture at {self.node}:{self.device} into captures/{self.segment}.pcapng"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return "stop the capture; the file stays in the lab's folder"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateControlledPort:
+    """Make the TAP through which a node sends and receives what is tagged or protected on the wire below."""
+
+    kind: ClassVar[str] = "create-controlled-port"
+    node: str
+    device: str
+    wire: str
+    mac: EUI
+    mtu: int
+
+    def __str__(self) -> str:
+        return f"{self.node}: create TAP {self.device} ({self.mac}) of MTU {self.mtu} over {self.wire}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"delete {self.node}:{self.device}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddAddress:
+    """Give a device an address."""
+
+    kind: ClassVar[str] = "add-address"
+    node: str
+    device: str
+    address: IPNetwork
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.device}: add address {self.address}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"delete address {self.address} of {self.node}:{self.device}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BringUp:
+    """Set a device up."""
+
+    kind: ClassVar[str] = "bring-up"
+    node: str
+    device: str
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.device}: bring up"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"set {self.node}:{self.device} down"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartDriver:
+    """Start the process that carries a node's tagged or protected frames on these segments."""
+
+    kind: ClassVar[str] = "start-driver"
+    node: str
+    segments: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.node}: start the driver of {', '.join(self.segments)}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"stop the driver of {self.node}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddRoute:
+    """Add a static route; several next hops share the load by flow."""
+
+    kind: ClassVar[str] = "add-route"
+    node: str
+    destination: IPNetwork
+    via: tuple[IPAddress, ...]
+
+    def __str__(self) -> str:
+        return f"{self.node}: route {self.destination} via {' and '.join(map(str, self.via))}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"delete the route of {self.node} to {self.destination}"
+
+
+Operation = (
+    GenerateSecret
+    | CreateNamespace
+    | SetSysctl
+    | CreateWire
+    | DisableOffloads
+    | StartCapture
+    | CreateControlledPort
+    | AddAddress
+    | BringUp
+    | StartDriver
+    | AddRoute
+)
