@@ -16,7 +16,7 @@ def internet_checksum(*parts: bytes | bytearray | memoryview) -> int:
 def pseudo_header(
     source: IPv4Address | IPv6Address, destination: IPv4Address | IPv6Address, protocol: int, length: int
 ) -> bytes:
-    """What TCP, UDP and ICMPv6 add to their checksum (RFC 768, RFC 8200 8.1); `length` is the upper layer's in octets."""
+    """What TCP, UDP and ICMPv6 add to their checksum (RFC 768, RFC 8200 8.1); `length` is the upper layer's."""
     if source.version == 4:
         return source.packed + destination.packed + bytes((0, protocol)) + length.to_bytes(2, "big")
     return source.packed + destination.packed + length.to_bytes(4, "big") + bytes((0, 0, 0, protocol))
