@@ -1,0 +1,1 @@
+"""Captures and key logs on disk: read and written here, and nowhere judged."""
