@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from netaddr import IPAddress, IPNetwork
 
+from lab.errors import Problem
 from lab.model.link import Interface, Link
 from lab.model.roles import Role
 
@@ -42,15 +43,18 @@ class Topology:
     """A resolved topology.
 
     `traffic` holds the pairs of nodes between which canaries travel, both ways. `source` is the file it came from.
+    `identity` is who reads the vaults. `warnings` are what is allowed and probably not meant.
     """
 
     name: str
     source: str
     description: str
+    identity: str = "lab"
     nodes: tuple[Node, ...]
     links: tuple[Link, ...]
     traffic: tuple[tuple[str, str], ...]
     generated_secrets: tuple[GeneratedSecret, ...]
+    warnings: tuple[Problem, ...] = ()
 
     def node(self, name: str) -> Node:
         """The node of that name.

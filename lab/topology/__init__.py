@@ -1,1 +1,1 @@
-"""Topologies: text -> what was written, with its lines -> the resolved model -> a plan of operations. Touches nothing."""
+"""Topologies: text -> what was written -> the resolved model -> a plan of operations. Touches nothing."""

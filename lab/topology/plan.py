@@ -37,16 +37,7 @@ def _operations(topology: Topology) -> Iterator[Operation]:
         yield GenerateSecret(vault=made.vault, secret=made.secret, octets=made.octets)
     for node in topology.nodes:
         yield from _namespace(node, topology)
-    for link in topology.links:
-        yield from _wire(link)
-    for link in topology.links:
-        yield StartCapture(segment=link.segment, node=link.a.node, device=link.a.device)
-    for link in topology.links:
-        for end in link.ends:
-            yield from _addressed(end)
-    for link in topology.links:
-        for end in link.ends:
-            yield BringUp(node=end.node, device=end.device)
+    yield from _links(topology)
     for node in topology.nodes:
         driven = tuple(link.segment for link, end in topology.interfaces(node.name) if end.controlled_device)
         if driven:
@@ -54,6 +45,19 @@ def _operations(topology: Topology) -> Iterator[Operation]:
     for node in topology.nodes:
         for route in node.routes:
             yield AddRoute(node=node.name, destination=route.destination, via=route.via)
+
+
+def _links(topology: Topology) -> Iterator[Operation]:
+    """Every wire is made, then captured, then addressed, and only then brought up."""
+    for link in topology.links:
+        yield from _wire(link)
+    for link in topology.links:
+        yield StartCapture(segment=link.segment, node=link.a.node, device=link.a.device)
+    ends = [end for link in topology.links for end in link.ends]
+    for end in ends:
+        yield from _addressed(end)
+    for end in ends:
+        yield BringUp(node=end.node, device=end.device)
 
 
 def _namespace(node: Node, topology: Topology) -> Iterator[Operation]:

@@ -1,0 +1,164 @@
+"""What a link's frames bear and how they are protected: tags, bandwidth, MTU, MACsec, keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from netaddr import IPNetwork
+
+from lab.azure.macsec import CIPHERS, SCI_STATES, Cipher
+from lab.azure.port import BANDWIDTHS_GBPS, XPN_FROM_GBPS
+from lab.model.link import Tag, TagKind
+from lab.model.macsec import MacsecPolicy, SciEncoding, StaticKeys
+from lab.model.roles import Role
+from lab.topology.document import Path
+from lab.topology.problems import Problems, near
+from lab.topology.raw import RawMacsec, RawTag
+from lab.topology.secrets import read_keys
+from lab.topology.wires import Wire
+
+# SecTAG with an SCI, and ICV: what MACsec adds to a frame at most (802.1AE-2018 9.3).
+MACSEC_OCTETS = 32
+# What a frame of 1518 octets takes of a wire beyond itself: MACsec, preamble and gap.
+_FRAME_OCTETS = 1518 + MACSEC_OCTETS + 20
+
+_MTUS = (576, 9216)
+_MTU_FLOOR = {4: (576, "RFC 791 3.2: every host takes a datagram of 576 octets"), 6: (1280, "RFC 8200 5")}
+
+
+def read_tag(raw: RawTag | None, path: Path, problems: Problems) -> Tag:
+    """The tags of a link."""
+    if raw is None:
+        return Tag()
+    path = (*path, "tag")
+    if raw.kind not in tuple(TagKind):
+        problems.add((*path, "kind"), f"unknown kind of tag {raw.kind!r}; {near(raw.kind, TagKind)}")
+        return Tag()
+    kind = TagKind(raw.kind)
+    wanted = {TagKind.NONE: (), TagKind.DOT1Q: ("c_vid",), TagKind.QINQ: ("s_vid", "c_vid")}[kind]
+    for name, vid in (("s_vid", raw.s_vid), ("c_vid", raw.c_vid)):
+        if name in wanted and vid is None:
+            problems.add(path, f"{kind} needs {name!r}, a VLAN identifier from 1 to 4094")
+        elif name not in wanted and vid is not None:
+            has = f"only {wanted[0]!r}" if wanted else "no VLAN identifier"
+            problems.add((*path, name), f"{kind} has {has}; take {name!r} away or write `kind: qinq`")
+        elif vid is not None and not 1 <= vid <= 4094:
+            # 802.1Q-2018 9.6: 0 means no VLAN, 4095 is reserved.
+            problems.add((*path, name), f"{vid} is not a VLAN identifier; they go from 1 to 4094")
+    return Tag(kind=kind, s_vid=raw.s_vid, c_vid=raw.c_vid)
+
+
+def read_bandwidth(bandwidth: int | None, path: Path, problems: Problems) -> int | None:
+    """The bandwidth of a port in Gb/s."""
+    if bandwidth is not None and bandwidth not in BANDWIDTHS_GBPS:
+        known = " or ".join(map(str, BANDWIDTHS_GBPS))
+        problems.add((*path, "bandwidth"), f"{bandwidth} Gb/s is not a port of ExpressRoute Direct; write {known}")
+        return None
+    return bandwidth
+
+
+def inner_mtu(wire: Wire, tag: Tag, addresses: Sequence[IPNetwork], problems: Problems) -> int:
+    """The MTU of what bears the addresses: the wire's, less what is added below."""
+    path = (*wire.path, "mtu")
+    low, high = _MTUS
+    added = tag.octets + (MACSEC_OCTETS if wire.raw.macsec else 0)
+    if not low <= wire.raw.mtu <= high:
+        problems.add(path, f"an MTU of {wire.raw.mtu} will not do; it goes from {low} to {high}")
+        return wire.raw.mtu - added
+    for version in sorted({address.version for address in addresses}):
+        floor, why = _MTU_FLOOR[version]
+        if wire.raw.mtu - added < floor:
+            text = f"leaves {wire.raw.mtu - added} octets for IPv{version}; write at least {floor + added} ({why})"
+            problems.add(path, text)
+    return wire.raw.mtu - added
+
+
+def read_macsec(wire: Wire, roles: Mapping[str, Role | None], problems: Problems) -> MacsecPolicy | None:
+    """The MACsec policy of a link, None when it has none or when it could not be read."""
+    raw = wire.raw.macsec
+    if raw is None:
+        return None
+    path = (*wire.path, "macsec")
+    _check_place(wire, roles, path, problems)
+    saks = read_keys(wire, raw.keys, (*path, "keys"), problems)
+    sci = raw.sci_state
+    if sci not in SCI_STATES:
+        problems.add((*path, "sci_state"), f"unknown sci_state {sci!r}; {near(sci, SCI_STATES)}")
+    _check_options(raw, path, problems)
+    cipher = CIPHERS.get(raw.cipher)
+    if cipher is None:
+        problems.add((*path, "cipher"), f"unknown cipher {raw.cipher!r}; {near(raw.cipher, CIPHERS)}")
+        return None
+    _check_packet_numbers(wire, raw, cipher, path, problems)
+    return MacsecPolicy(
+        cipher_suite=cipher.suite,
+        # Without an SCI the link is point to point, and ES says that the SCI is the source's MAC (802.1AE-2018 9.5).
+        sci_encoding=SciEncoding.EXPLICIT if sci == "Enabled" else SciEncoding.END_STATION,
+        confidentiality=raw.encrypt,
+        confidentiality_offset=raw.confidentiality_offset,
+        replay_window=raw.replay_window,
+        keys=StaticKeys(saks=saks),
+    )
+
+
+def _check_place(wire: Wire, roles: Mapping[str, Role | None], path: Path, problems: Problems) -> None:
+    """MACsec ends at the next box; Azure offers it on the ports of ExpressRoute Direct alone."""
+    ends = {end.node: roles.get(end.node) for end in wire.ends}
+    if Role.PROVIDER in ends.values():
+        provider = next(node for node, role in ends.items() if role is Role.PROVIDER)
+        text = (
+            f"{provider} is a provider: MACsec protects one wire between two boxes that share a key, and a provider "
+            "circuit offers none; encrypt end to end with IPsec, or take MACsec away"
+        )
+        problems.add(path, text)
+    elif Role.MSEE in ends.values() and not {Role.MSEE, Role.CE} >= set(ends.values()) - {None}:
+        other = next(f"{node} ({role})" for node, role in ends.items() if role not in (None, Role.MSEE))
+        text = (
+            f"{other} is not the other end of a port of ExpressRoute Direct; the Microsoft edge does MACsec with a "
+            "node of role ce alone"
+        )
+        problems.add(path, text)
+
+
+def check_circuits(wires: Sequence[Wire], roles: Mapping[str, Role | None], problems: Problems) -> None:
+    """A Microsoft edge behind a provider is a provider circuit's: a direct wire to it cannot bear MACsec."""
+    behind = {
+        end.node: other.node
+        for wire in wires
+        for end, other in (wire.ends, wire.ends[::-1])
+        if roles.get(end.node) is Role.MSEE and roles.get(other.node) is Role.PROVIDER
+    }
+    for wire in wires:
+        for end in wire.ends:
+            direct = all(roles.get(other.node) is not Role.PROVIDER for other in wire.ends)
+            if wire.raw.macsec and direct and end.node in behind:
+                text = (
+                    f"{end.node} is reached through provider {behind[end.node]}: MACsec is not available on a provider "
+                    "circuit; use another msee for the port of ExpressRoute Direct"
+                )
+                problems.add((*wire.path, "macsec"), text)
+
+
+def _check_options(raw: RawMacsec, path: Path, problems: Problems) -> None:
+    if raw.confidentiality_offset not in (0, 30, 50):
+        text = f"a confidentiality offset of {raw.confidentiality_offset} octets does not exist; write 0, 30 or 50"
+        problems.add((*path, "confidentiality_offset"), text)
+    elif raw.confidentiality_offset and not raw.encrypt:
+        text = "has no meaning without encryption; take it away or write `encrypt: true`"
+        problems.add((*path, "confidentiality_offset"), text)
+    # 802.1AE-2018 10.7.8: 2^30 - 1 with extended packet numbering.
+    most = (1 << 30) - 1 if "xpn" in raw.cipher.lower() else (1 << 32) - 1
+    if not 0 <= raw.replay_window <= most:
+        problems.add((*path, "replay_window"), f"{raw.replay_window} will not do; it goes from 0 to {most}")
+
+
+def _check_packet_numbers(wire: Wire, raw: RawMacsec, cipher: Cipher, path: Path, problems: Problems) -> None:
+    bandwidth = wire.raw.bandwidth
+    if cipher.is_xpn or bandwidth is None or bandwidth < XPN_FROM_GBPS:
+        return
+    seconds = (1 << 32) * _FRAME_OCTETS * 8 / (bandwidth * 1e9)
+    text = (
+        f"{raw.cipher} counts packets with 32 bits: at {bandwidth} Gb/s, 2^32 frames of 1518 octets last "
+        f"{seconds:.0f} s, and then the key is used up; GcmAesXpn{cipher.key_octets * 8} counts with 64"
+    )
+    problems.warn((*path, "cipher"), text)

@@ -1,0 +1,107 @@
+"""What may be written in a topology file, and nothing about what it means: keys, and the kind of each value.
+
+Names, addresses and words stay text here; `resolve` gives them a meaning, or says why they have none. Every field
+bears an example, which is what an error message shows as right.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class _Written(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def _listed(value: object) -> object:
+    """One address may be written without brackets."""
+    return [value] if isinstance(value, str) else value
+
+
+def _shown(value: object) -> object:
+    """`a--b: macsec` is short for `a--b: {show: macsec}`."""
+    return {"show": value} if isinstance(value, str) else value
+
+
+# A broken item of a list is None: it has been reported, and keeps its place.
+Texts = Annotated[list[str | None], BeforeValidator(_listed)]
+
+
+class RawRoute(_Written):
+    """A static route."""
+
+    to: str = Field(examples=["to: 10.0.0.0/16"])
+    via: Texts = Field(examples=["via: [172.16.0.2]"])
+
+
+class RawNode(_Written):
+    """A node."""
+
+    role: str = Field(examples=["role: ce"])
+    addresses: Texts = Field(default=[], examples=["addresses: [192.168.1.1/32]"])
+    routes: list[RawRoute | None] = Field(default=[], examples=["routes: [{to: 10.0.0.0/16, via: [172.16.0.2]}]"])
+
+
+class RawTag(_Written):
+    """The VLAN tags of a link."""
+
+    kind: str = Field(examples=["kind: dot1q"])
+    s_vid: int | None = Field(default=None, examples=["s_vid: 10"])
+    c_vid: int | None = Field(default=None, examples=["c_vid: 100"])
+
+
+class RawMacsec(_Written):
+    """MACsec on a link, in Azure's words where Azure has one."""
+
+    cipher: str = Field(examples=["cipher: GcmAesXpn256"])
+    sci_state: str = Field(default="Disabled", examples=["sci_state: Enabled"])
+    encrypt: bool = Field(default=True, examples=["encrypt: true"])
+    confidentiality_offset: int = Field(default=0, examples=["confidentiality_offset: 0"])
+    replay_window: int = Field(default=0, examples=["replay_window: 0"])
+    keys: dict[str, str] = Field(examples=["keys: {ce: https://VAULT.vault.azure.net/secrets/SECRET}"])
+
+
+class RawLink(_Written):
+    """A wire between two nodes."""
+
+    name: str | None = Field(default=None, examples=["name: link1"])
+    ends: list[str | None] = Field(examples=["ends: [ce:link1, msee1:link1]"])
+    addresses: list[Texts | None] = Field(default=[], examples=["addresses: [172.16.0.1/30, 172.16.0.2/30]"])
+    mtu: int = Field(default=1500, examples=["mtu: 1500"])
+    tag: RawTag | None = Field(default=None, examples=["tag: {kind: dot1q, c_vid: 100}"])
+    bandwidth: int | None = Field(default=None, examples=["bandwidth: 100"])
+    macsec: RawMacsec | None = Field(
+        default=None, examples=["macsec: {cipher: GcmAesXpn256, sci_state: Enabled, keys: {...}}"]
+    )
+
+
+class RawSecret(_Written):
+    """How a secret of the lab's own vault is made."""
+
+    random: int = Field(examples=["random: 44"])
+
+
+class RawExpect(_Written):
+    """What a segment must show."""
+
+    show: str = Field(examples=["show: macsec"])
+    integrity_only: bool = Field(default=False, examples=["integrity_only: true"])
+
+
+class RawTopology(_Written):
+    """A topology file."""
+
+    name: str = Field(examples=["name: my-path"])
+    description: str = Field(default="", examples=["description: what it shows"])
+    identity: str = Field(default="lab", examples=["identity: lab"])
+    vaults: dict[str, dict[str, RawSecret | None] | None] = Field(
+        default={}, examples=["vaults: {kv-lab: {link1-sak-ce: {random: 44}}}"]
+    )
+    nodes: dict[str, RawNode | None] = Field(examples=["nodes: {ce: {role: ce}}"])
+    links: list[RawLink | None] = Field(examples=["links: [{ends: [ce:link1, msee1:link1]}]"])
+    expect: dict[str, Annotated[RawExpect, BeforeValidator(_shown)] | None] = Field(
+        default={}, examples=["expect: {ce--msee1: macsec}"]
+    )
+    traffic: list[list[str | None] | None] | None = Field(default=None, examples=["traffic: [[onprem, workload]]"])

@@ -1,0 +1,112 @@
+"""Raw -> the resolved model. Gives every name, address and word its meaning, or says why it has none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lab.model.expectation import Expectation
+from lab.model.link import Interface, Link
+from lab.model.macsec import MacsecPolicy
+from lab.model.roles import Role
+from lab.model.topology import Node, Topology
+from lab.topology import naming
+from lab.topology.addresses import Addressing, read_addresses
+from lab.topology.expectations import CLEAR, read_expectations, read_traffic
+from lab.topology.problems import Problems, near
+from lab.topology.protection import check_circuits, inner_mtu, read_bandwidth, read_macsec, read_tag
+from lab.topology.raw import RawNode, RawTopology
+from lab.topology.secrets import check_uses, read_vaults
+from lab.topology.wires import Wire, read_wires
+
+
+def resolve(raw: RawTopology, problems: Problems) -> Topology:
+    """Resolve everything that can be, so that every problem is found; the result is sound if there is none."""
+    if wrong := naming.LAB.wrong(raw.name):
+        problems.add(("name",), wrong)
+    roles = _read_roles(raw.nodes, problems)
+    wires, all_wires = read_wires(raw.links, roles, problems)
+    addressing = read_addresses(raw.nodes, wires, all_wires, problems)
+    made = read_vaults(raw.vaults, problems)
+    policies = {wire.path: policy for wire in wires if (policy := read_macsec(wire, roles, problems))}
+    check_circuits(wires, roles, problems)
+    check_uses([(wire, policies[wire.path]) for wire in wires if wire.path in policies], raw.vaults, made, problems)
+    expected = read_expectations(raw.expect, wires, all_wires, problems)
+    links = tuple(
+        _link(raw.name, wire, addressing, policies.get(wire.path), expected.get(wire.segment, CLEAR), problems)
+        for wire in wires
+    )
+    traffic = read_traffic(raw.traffic, roles, problems)
+    if not traffic and raw.traffic is None:
+        problems.warn((), "no traffic: there is no pair of onprem and workload; name pairs under `traffic:`")
+    return Topology(
+        name=raw.name,
+        source=problems.document.file,
+        description=raw.description,
+        identity=raw.identity,
+        nodes=tuple(_node(name, role, addressing) for name, role in roles.items() if role is not None),
+        links=links,
+        traffic=traffic,
+        generated_secrets=made,
+        warnings=tuple(problems.warnings),
+    )
+
+
+def _read_roles(nodes: Mapping[str, RawNode | None], problems: Problems) -> dict[str, Role | None]:
+    """Every node that is named, with its role, or None where that could not be read."""
+    roles: dict[str, Role | None] = {}
+    for name, node in nodes.items():
+        if wrong := naming.NODE.wrong(name):
+            problems.add(("nodes", name), wrong)
+        roles[name] = None
+        if node is None:
+            continue
+        if node.role in tuple(Role):
+            roles[name] = Role(node.role)
+        else:
+            problems.add(("nodes", name, "role"), f"unknown role {node.role!r}; {near(node.role, Role)}")
+    if not nodes:
+        problems.add(("nodes",), "there are no nodes; a topology has at least one, as in `nodes: {ce: {role: ce}}`")
+    return roles
+
+
+def _node(name: str, role: Role, addressing: Addressing) -> Node:
+    return Node(
+        name=name,
+        role=role,
+        loopback_addresses=addressing.loopbacks.get(name, ()),
+        routes=addressing.routes.get(name, ()),
+    )
+
+
+def _link(
+    topology: str,
+    wire: Wire,
+    addressing: Addressing,
+    macsec: MacsecPolicy | None,
+    expect: Expectation,
+    problems: Problems,
+) -> Link:
+    tag = read_tag(wire.raw.tag, wire.path, problems)
+    mtu = inner_mtu(wire, tag, [a for end in wire.ends for a in addressing.ends.get(end, ())], problems)
+    suffix = ".sec" if macsec else ".tag" if tag.vids else None
+    a, b = (
+        Interface(
+            node=end.node,
+            device=end.device,
+            controlled_device=end.device + suffix if suffix else None,
+            mac=naming.mac_address(topology, end.node, end.device),
+            addresses=addressing.ends.get(end, ()),
+            mtu=mtu,
+            wire_mtu=wire.raw.mtu,
+        )
+        for end in wire.ends
+    )
+    return Link(
+        segment=wire.segment,
+        a=a,
+        b=b,
+        tag=tag,
+        bandwidth_gbps=read_bandwidth(wire.raw.bandwidth, wire.path, problems),
+        macsec=macsec,
+        expect=expect,
+    )

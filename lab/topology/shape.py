@@ -1,0 +1,109 @@
+"""Document -> raw: keys that are unknown or missing, values of the wrong kind. All of them, not only the first.
+
+What is wrong is reported and cut out, and the rest is read again, so that its meaning can be judged as well.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import cast
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from lab.topology import raw
+from lab.topology.document import Path, Value
+from lab.topology.problems import Problems, near
+
+# The kind of a value, by pydantic's name of the error that its absence raises.
+_KINDS = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+}
+# Which record is written at a path; `*` is any name or index.
+_RECORDS: tuple[tuple[str, str, type[BaseModel]], ...] = (
+    ("", "a topology", raw.RawTopology),
+    ("nodes/*", "a node", raw.RawNode),
+    ("nodes/*/routes/*", "a route", raw.RawRoute),
+    ("links/*", "a link", raw.RawLink),
+    ("links/*/tag", "a tag", raw.RawTag),
+    ("links/*/macsec", "macsec", raw.RawMacsec),
+    ("vaults/*/*", "a secret", raw.RawSecret),
+    ("expect/*", "an expectation", raw.RawExpect),
+)
+
+
+def shape(problems: Problems) -> raw.RawTopology | None:
+    """Read the document as a topology, without what was wrong in it; None when nothing sensible is left."""
+    data = copy.deepcopy(problems.document.data)
+    cut: set[Path] = set()
+    while True:
+        try:
+            return raw.RawTopology.model_validate(data)
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_context=False)
+        for detail in details:
+            path: Path = detail["loc"]
+            missing = detail["type"] == "missing"
+            # What is missing because it was cut out, or because it stands empty, has been reported.
+            if not (missing and (path in cut or path in problems.document.lines)):
+                problems.add(path, _text(path, detail))
+            broken = path[:-1] if missing else path
+            if not broken:
+                return None
+            cut.add(broken)
+            _cut(data, broken)
+
+
+def _cut(data: Value, path: Path) -> None:
+    """Take out what stands at `path`. An item keeps its place, and a name in a mapping of names stays known."""
+    holder: Value | None = data
+    for step in path[:-1]:
+        if holder is None:
+            return
+        holder = cast("dict[str | int, Value | None]", holder)[step]
+    last = path[-1]
+    if isinstance(holder, list) or (isinstance(holder, dict) and _is_name(path)):
+        cast("dict[str | int, Value | None]", holder)[last] = None
+    elif isinstance(holder, dict):
+        holder.pop(str(last), None)
+
+
+def _is_name(path: Path) -> bool:
+    return path[0] in ("nodes", "vaults", "expect") and (len(path) == 2 or (path[0] == "vaults" and len(path) == 3))
+
+
+def _record(path: Path) -> tuple[str, type[BaseModel], Path]:
+    """The innermost record that holds `path`: what it is called, its model, and the rest of the path within it."""
+    for length in range(len(path), 0, -1):
+        for pattern, called, model in _RECORDS:
+            steps = pattern.split("/")
+            if len(steps) == length and all(s in ("*", p) for s, p in zip(steps, path[:length], strict=True)):
+                return called, model, path[length:]
+    return _RECORDS[0][1], _RECORDS[0][2], path
+
+
+def _text(path: Path, detail: ErrorDetails) -> str:
+    called, model, inner = _record(path)
+    if detail["type"] == "extra_forbidden":
+        return f"unknown key {str(inner[0])!r} in {called}; {near(str(inner[0]), model.model_fields)}"
+    if detail["type"] == "missing":
+        return f"{called} needs {str(inner[0])!r}, as in `{_example(model, str(inner[0]))}`"
+    written = re.sub(r"\s+", " ", repr(detail["input"]))
+    written = written if len(written) <= 40 else f"{written[:37]}..."
+    kind = _KINDS.get(detail["type"], detail["msg"])
+    if not inner:
+        required = ", ".join(_example(model, name) for name, field in model.model_fields.items() if field.is_required())
+        return f"{called} must be a mapping, as in `{{{required}}}`, not {written}"
+    verb = "must be" if len(inner) == 1 else "must hold"
+    return f"{str(inner[0])!r} {verb} {kind}, as in `{_example(model, str(inner[0]))}`, not {written}"
+
+
+def _example(model: type[BaseModel], name: str) -> str:
+    examples = model.model_fields[name].examples
+    return str(examples[0]) if examples else name
