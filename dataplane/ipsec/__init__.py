@@ -1,0 +1,1 @@
+"""What IKE and ESP both need and neither owns: transforms, proposals, suites with their keys, traffic selectors."""
