@@ -17,11 +17,31 @@ class SciEncoding(enum.StrEnum):
     IMPLIED = "implied"
 
 
+class CakChange(enum.StrEnum):
+    """What a change of a link's CAK does.
+
+    AZURE replaces the one pair that an end has: frames are lost until both ends have the new one. HITLESS adds the new
+    pair beside the old one, which goes when both ends have both.
+    """
+
+    AZURE = "azure"
+    HITLESS = "hitless"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaticKeys:
     """A SAK for each direction, by the transmitting node. With an XPN suite: SAK, then the 12-octet salt."""
 
     saks: tuple[tuple[str, SecretReference], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MkaKeys:
+    """The link keys itself by MKA from this CAK, which both ends hold and call by this CKN (802.1X-2020 9)."""
+
+    ckn: SecretReference
+    cak: SecretReference
+    change: CakChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +53,7 @@ class MacsecPolicy:
     confidentiality: bool
     confidentiality_offset: int
     replay_window: int
-    keys: StaticKeys
+    keys: StaticKeys | MkaKeys
 
     @property
     def is_xpn(self) -> bool:

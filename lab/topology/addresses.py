@@ -55,7 +55,7 @@ def _read_link(
     path = (*wire.path, "addresses")
     written = wire.raw.addresses
     if written and len(written) != 2:
-        text = f"{len(written)} of two: write the addresses of {wire.a} and of {wire.b}, in this order"
+        text = f"'addresses' has {len(written)} of two items; write those of {wire.a}, then those of {wire.b}"
         problems.add(path, text)
         return
     before = len(problems.wrong)
@@ -84,9 +84,9 @@ def _interface(text: str | None, path: Path, problems: Problems) -> IPNetwork | 
         return address
     # RFC 4291 2.6.1: the first address of an IPv6 subnet is the routers' anycast address.
     if address.ip == address.network or address.ip == address.broadcast:
-        which = "the network itself" if address.ip == address.network else "its broadcast address"
+        which = "a network itself" if address.ip == address.network else "the broadcast address of its network"
         first = f"{IPAddress(address.first + 1, address.version)}/{address.prefixlen}"
-        problems.add(path, f"{text} is {which}, not a host in it; the first host is {first}")
+        problems.add(path, f"{text} is {which}; the first host is {first}")
         return None
     return address
 
@@ -180,7 +180,10 @@ def _read_routes(
             problems.add(path, text)
             continue
         if not route.via:
-            problems.add((*path, "via"), "names no gateway; write at least one, as in `via: [172.16.0.2]`")
+            text = f"the route to {destination} has no gateway; write at least one, as in `via: [172.16.0.2]`"
+            problems.add((*path, "via"), text)
+        if len(set(route.via)) < len(route.via):
+            problems.add((*path, "via"), f"the route to {destination} names a gateway twice; once is enough")
         for j, written in enumerate(route.via):
             _check_via(node, written, destination, (*path, "via", j), neighbours, problems)
         via = tuple(IPAddress(text) for text in route.via if text is not None and _is_address(text))

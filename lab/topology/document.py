@@ -73,8 +73,7 @@ def read(text: str, file: str) -> tuple[Document, list[Problem]]:
     try:
         root = yaml.compose(text, Loader=_CoreLoader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise _refusal(file, mark.line + 1 if mark else None, f"not valid YAML: {error.problem}") from None
+        raise _refusal(file, *_syntax(error)) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise _refusal(file, line, f"not valid YAML: character U+{ord(text[error.position]):04X}") from None
@@ -85,6 +84,16 @@ def read(text: str, file: str) -> tuple[Document, list[Problem]]:
     reading = _Reading(file)
     data = reading.value(root, ())
     return Document(file=file, data={} if data is None else data, lines=reading.lines), reading.problems
+
+
+def _syntax(error: yaml.MarkedYAMLError) -> tuple[int | None, str]:
+    """Where the text ceases to be YAML, and what was being read then."""
+    mark = error.problem_mark or error.context_mark
+    line = mark.line + 1 if mark else None
+    began = error.context_mark.line + 1 if error.context_mark else line
+    context = f"{error.context}{f' from line {began} on' if began != line else ''}: " if error.context else ""
+    hint = "; indent with spaces, not tabs" if r"'\t'" in (error.problem or "") else ""
+    return line, f"not valid YAML: {context}{error.problem}{hint}"
 
 
 def _refusal(file: str, line: int | None, text: str) -> InputError:

@@ -25,7 +25,7 @@ EVERY_OTHER = "*"
 def read_expectations(
     written: Mapping[str, RawExpect | None], wires: Sequence[Wire], all_wires: bool, problems: Problems
 ) -> dict[str, Expectation]:
-    """The expectation of each segment. Without `all_wires`, some link could not be read, and segments may be unknown."""
+    """The expectation of each segment. Without `all_wires`, some link could not be read."""
     segments = [wire.segment for wire in wires]
     read: dict[str, Expectation] = {}
     for segment, raw in written.items():
@@ -52,7 +52,9 @@ def _expectation(raw: RawExpect, path: Path, problems: Problems) -> Expectation:
         problems.add(path, f"{raw.show!r} cannot be expected of a segment; {near(raw.show, _LAYERS)}")
         return CLEAR
     if raw.integrity_only and Layer.MACSEC not in layers:
-        problems.add((*path, "integrity_only"), f"concerns MACsec, and {raw.show!r} has none; take it away")
+        problems.add(
+            (*path, "integrity_only"), f"'integrity_only' concerns MACsec, and {raw.show!r} has none; take it away"
+        )
     return Expectation(layers=layers, integrity_only=raw.integrity_only)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from pathlib import Path
 
 import lab
 from lab.errors import InputError
+from lab.topology.problems import near
 
 _ENDINGS = (".yaml", ".yml")
 
@@ -25,9 +25,7 @@ def find(name: str) -> Path:
         known = shipped()
         if name in known:
             return known[name]
-        alike = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {alike[0]!r}?" if alike else f"known are {', '.join(sorted(known)) or 'none'}"
-        raise InputError(f"there is no topology {name!r}; {hint}")
+        raise InputError(f"there is no topology {name!r}; {near(name, known)}")
     raise InputError(f"there is no file {name}; write the path of a topology file, or a name: {', '.join(shipped())}")
 
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from lab.errors import InputError, Problem
 from lab.topology.document import Document, Path
 
+# From this likeness on, of 0 to 1, one name is probably meant to be the other.
+_ALIKE = 0.6
+
 
 @dataclass(slots=True, kw_only=True)
 class Problems:
@@ -33,7 +36,12 @@ class Problems:
             InputError: something is.
         """
         if self.wrong:
-            raise InputError(sorted(self.wrong, key=lambda problem: problem.line or 0))
+            raise InputError(self.in_order(self.wrong))
+
+    @staticmethod
+    def in_order(notes: Iterable[Problem]) -> tuple[Problem, ...]:
+        """In the order of the file."""
+        return tuple(sorted(notes, key=lambda problem: problem.line or 0))
 
     def _note(self, notes: list[Problem], path: Path, text: str) -> None:
         problem = Problem(file=self.document.file, line=self.document.line(path), text=text)
@@ -42,12 +50,11 @@ class Problems:
 
 
 def near(word: str, known: Iterable[str]) -> str:
-    """What would be right instead of `word`: the name it resembles, else all that there are."""
-    names = list(known)
-    lowered = {name.lower(): name for name in reversed(names)}
-    alike = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
-    if alike:
-        return f"did you mean {lowered[alike[0]]!r}?"
+    """What would be right instead of `word`: the name that it resembles most, else all that there are."""
+    names = [str(name) for name in known]
     if not names:
         return "there are none"
+    likeness = [difflib.SequenceMatcher(None, word.lower(), name.lower()).ratio() for name in names]
+    if max(likeness) >= _ALIKE:
+        return f"did you mean {names[likeness.index(max(likeness))]!r}?"
     return f"known are {', '.join(names)}"

@@ -9,7 +9,7 @@ from netaddr import IPNetwork
 from lab.azure.macsec import CIPHERS, SCI_STATES, Cipher
 from lab.azure.port import BANDWIDTHS_GBPS, XPN_FROM_GBPS
 from lab.model.link import Tag, TagKind
-from lab.model.macsec import MacsecPolicy, SciEncoding, StaticKeys
+from lab.model.macsec import MacsecPolicy, SciEncoding
 from lab.model.roles import Role
 from lab.topology.document import Path
 from lab.topology.problems import Problems, near
@@ -63,12 +63,14 @@ def inner_mtu(wire: Wire, tag: Tag, addresses: Sequence[IPNetwork], problems: Pr
     low, high = _MTUS
     added = tag.octets + (MACSEC_OCTETS if wire.raw.macsec else 0)
     if not low <= wire.raw.mtu <= high:
-        problems.add(path, f"an MTU of {wire.raw.mtu} will not do; it goes from {low} to {high}")
+        problems.add(path, f"'mtu' goes from {low} to {high}, not {wire.raw.mtu}")
         return wire.raw.mtu - added
     for version in sorted({address.version for address in addresses}):
         floor, why = _MTU_FLOOR[version]
         if wire.raw.mtu - added < floor:
-            text = f"leaves {wire.raw.mtu - added} octets for IPv{version}; write at least {floor + added} ({why})"
+            text = (
+                f"'mtu' leaves {wire.raw.mtu - added} octets for IPv{version}; write at least {floor + added} ({why})"
+            )
             problems.add(path, text)
     return wire.raw.mtu - added
 
@@ -80,7 +82,7 @@ def read_macsec(wire: Wire, roles: Mapping[str, Role | None], problems: Problems
         return None
     path = (*wire.path, "macsec")
     _check_place(wire, roles, path, problems)
-    saks = read_keys(wire, raw.keys, (*path, "keys"), problems)
+    keys = read_keys(wire, raw, roles, path, problems)
     sci = raw.sci_state
     if sci not in SCI_STATES:
         problems.add((*path, "sci_state"), f"unknown sci_state {sci!r}; {near(sci, SCI_STATES)}")
@@ -90,6 +92,8 @@ def read_macsec(wire: Wire, roles: Mapping[str, Role | None], problems: Problems
         problems.add((*path, "cipher"), f"unknown cipher {raw.cipher!r}; {near(raw.cipher, CIPHERS)}")
         return None
     _check_packet_numbers(wire, raw, cipher, path, problems)
+    if keys is None:
+        return None
     return MacsecPolicy(
         cipher_suite=cipher.suite,
         # Without an SCI the link is point to point, and ES says that the SCI is the source's MAC (802.1AE-2018 9.5).
@@ -97,7 +101,7 @@ def read_macsec(wire: Wire, roles: Mapping[str, Role | None], problems: Problems
         confidentiality=raw.encrypt,
         confidentiality_offset=raw.confidentiality_offset,
         replay_window=raw.replay_window,
-        keys=StaticKeys(saks=saks),
+        keys=keys,
     )
 
 
@@ -141,15 +145,15 @@ def check_circuits(wires: Sequence[Wire], roles: Mapping[str, Role | None], prob
 
 def _check_options(raw: RawMacsec, path: Path, problems: Problems) -> None:
     if raw.confidentiality_offset not in (0, 30, 50):
-        text = f"a confidentiality offset of {raw.confidentiality_offset} octets does not exist; write 0, 30 or 50"
+        text = f"'confidentiality_offset' is 0, 30 or 50, not {raw.confidentiality_offset}"
         problems.add((*path, "confidentiality_offset"), text)
     elif raw.confidentiality_offset and not raw.encrypt:
-        text = "has no meaning without encryption; take it away or write `encrypt: true`"
+        text = "'confidentiality_offset' has no meaning without encryption; take it away or write `encrypt: true`"
         problems.add((*path, "confidentiality_offset"), text)
     # 802.1AE-2018 10.7.8: 2^30 - 1 with extended packet numbering.
     most = (1 << 30) - 1 if "xpn" in raw.cipher.lower() else (1 << 32) - 1
     if not 0 <= raw.replay_window <= most:
-        problems.add((*path, "replay_window"), f"{raw.replay_window} will not do; it goes from 0 to {most}")
+        problems.add((*path, "replay_window"), f"'replay_window' goes from 0 to {most}, not {raw.replay_window}")
 
 
 def _check_packet_numbers(wire: Wire, raw: RawMacsec, cipher: Cipher, path: Path, problems: Problems) -> None:

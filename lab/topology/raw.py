@@ -60,7 +60,14 @@ class RawMacsec(_Written):
     encrypt: bool = Field(default=True, examples=["encrypt: true"])
     confidentiality_offset: int = Field(default=0, examples=["confidentiality_offset: 0"])
     replay_window: int = Field(default=0, examples=["replay_window: 0"])
-    keys: dict[str, str] = Field(examples=["keys: {ce: https://VAULT.vault.azure.net/secrets/SECRET}"])
+    # Keyed by MKA ...
+    ckn: str | None = Field(default=None, examples=["ckn: https://VAULT.vault.azure.net/secrets/SECRET"])
+    cak: str | None = Field(default=None, examples=["cak: https://VAULT.vault.azure.net/secrets/SECRET"])
+    change: str | None = Field(default=None, examples=["change: hitless"])
+    # ... or by a static SAK for each direction.
+    keys: dict[str, str] | None = Field(
+        default=None, examples=["keys: {ce: https://VAULT.vault.azure.net/secrets/SECRET}"]
+    )
 
 
 class RawLink(_Written):

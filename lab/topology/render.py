@@ -16,7 +16,7 @@ _COLUMN = 84
 def as_text(operations: Sequence[Operation]) -> str:
     """One line a step, then what undoes it."""
     width = min(_COLUMN, max(len(str(operation)) for operation in operations))
-    return "\n".join(f"{str(operation):{width}}  # undo: {operation.undo}" for operation in operations)
+    return "\n".join(f"{operation!s:{width}}  # undo: {operation.undo}" for operation in operations)
 
 
 def as_document(topology: Topology, operations: Sequence[Operation]) -> str:

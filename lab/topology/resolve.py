@@ -47,7 +47,7 @@ def resolve(raw: RawTopology, problems: Problems) -> Topology:
         links=links,
         traffic=traffic,
         generated_secrets=made,
-        warnings=tuple(problems.warnings),
+        warnings=problems.in_order(problems.warnings),
     )
 
 

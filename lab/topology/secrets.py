@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.azure.macsec import cipher_of_suite
-from lab.model.macsec import MacsecPolicy
+from lab.azure.macsec import CKN_RULE, KeyRule, cipher_of_suite
+from lab.model.macsec import CakChange, MacsecPolicy, MkaKeys, StaticKeys
+from lab.model.roles import Role
 from lab.model.secret import SecretReference
 from lab.model.topology import GeneratedSecret
 from lab.topology.document import Path
 from lab.topology.problems import Problems, near
-from lab.topology.raw import RawSecret
+from lab.topology.raw import RawMacsec, RawSecret
 from lab.topology.wires import Wire
 from lab.vault.names import check_secret_name, check_vault_name, parse_secret_url
 
@@ -20,25 +21,28 @@ _OCTETS = (1, 1024)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretUse:
-    """A use of a secret: how many octets it must hold there, and as what."""
+    """A use of a secret: for what (`key` is where that stands in `macsec:`), and what it must hold there."""
 
-    node: str
+    key: tuple[str, ...]
     reference: SecretReference
-    octets: int
-    purpose: str
+    rule: KeyRule
+
+    def __str__(self) -> str:
+        return f"SAK of {self.key[1]}" if len(self.key) > 1 else self.key[0].upper()
 
 
 def uses_of(policy: MacsecPolicy) -> tuple[SecretUse, ...]:
     """Every secret that a link's policy needs."""
     cipher = cipher_of_suite(policy.cipher_suite)
-    purpose = f"a SAK of {policy.cipher_suite}"
-    if cipher.salt_octets:
-        purpose += f" ({cipher.key_octets}, then {cipher.salt_octets} of salt)"
-    octets = cipher.key_octets + cipher.salt_octets
-    return tuple(
-        SecretUse(node=node, reference=reference, octets=octets, purpose=purpose)
-        for node, reference in policy.keys.saks
-    )
+    match policy.keys:
+        case StaticKeys(saks=saks):
+            rule = cipher.sak_rule
+            return tuple(SecretUse(key=("keys", node), reference=sak, rule=rule) for node, sak in saks)
+        case MkaKeys(ckn=ckn, cak=cak):
+            return (
+                SecretUse(key=("ckn",), reference=ckn, rule=CKN_RULE),
+                SecretUse(key=("cak",), reference=cak, rule=cipher.cak_rule),
+            )
 
 
 def read_vaults(
@@ -55,34 +59,62 @@ def read_vaults(
                 continue
             low, high = _OCTETS
             if not low <= raw.random <= high:
-                text = f"{raw.random} octets will not do; it goes from {low} to {high}"
+                text = f"'random' goes from {low} to {high} octets, not {raw.random}"
                 problems.add((*path, written, "random"), text)
             made.append(GeneratedSecret(vault=name, secret=secret, octets=raw.random))
     return tuple(made)
 
 
 def read_keys(
-    wire: Wire, keys: Mapping[str, str], path: Path, problems: Problems
-) -> tuple[tuple[str, SecretReference], ...]:
-    """A SAK for each direction, by who transmits with it."""
+    wire: Wire, raw: RawMacsec, roles: Mapping[str, Role | None], path: Path, problems: Problems
+) -> StaticKeys | MkaKeys | None:
+    """What keys a link: a CAK and its CKN for MKA, or a static SAK for each direction. None if it could not be read."""
+    by_mka = [name for name in ("ckn", "cak", "change") if getattr(raw, name) is not None]
+    if raw.keys is not None:
+        if by_mka:
+            problems.add(path, f"'keys' are static SAKs and {by_mka[0]!r} is of MKA; take one of them away")
+        return _read_static(wire, raw.keys, (*path, "keys"), problems)
+    for name in ("ckn", "cak"):
+        if getattr(raw, name) is None:
+            text = f"macsec needs {name!r}, as in `{name}: https://...`"
+            problems.add(path, text if by_mka else f"{text}, or a static SAK for each direction under 'keys'")
+    change = raw.change
+    if change is None:
+        # Azure's end has one pair, which is replaced.
+        azure = any(roles.get(end.node) is Role.MSEE for end in wire.ends)
+        change = CakChange.AZURE if azure else CakChange.HITLESS
+    elif change not in tuple(CakChange):
+        problems.add((*path, "change"), f"unknown change {change!r}; {near(change, CakChange)}")
+        return None
+    ckn = _reference(raw.ckn, (*path, "ckn"), problems)
+    cak = _reference(raw.cak, (*path, "cak"), problems)
+    return MkaKeys(ckn=ckn, cak=cak, change=CakChange(change)) if ckn and cak else None
+
+
+def _read_static(wire: Wire, keys: Mapping[str, str], path: Path, problems: Problems) -> StaticKeys:
     nodes = [end.node for end in wire.ends]
     for node in keys:
         if node not in nodes:
-            problems.add(
-                (*path, node), f"{node!r} is not an end of this link, so it has no key here; {near(node, nodes)}"
-            )
+            text = f"{node!r} is not an end of this link, so it has no key here; {near(node, nodes)}"
+            problems.add((*path, node), text)
     saks = []
     for node in nodes:
         if node not in keys:
-            problems.add(path, f"has no key for what {node} sends; write `{node}: https://...`")
-            continue
-        try:
-            url = parse_secret_url(keys[node])
-        except ValueError as error:
-            problems.add((*path, node), str(error))
-            continue
-        saks.append((node, SecretReference(vault=url.vault, secret=url.secret, version=url.version)))
-    return tuple(saks)
+            problems.add(path, f"'keys' has no SAK for what {node} sends; write `{node}: https://...`")
+        elif reference := _reference(keys[node], (*path, node), problems):
+            saks.append((node, reference))
+    return StaticKeys(saks=tuple(saks))
+
+
+def _reference(url: str | None, path: Path, problems: Problems) -> SecretReference | None:
+    if url is None:
+        return None
+    try:
+        read = parse_secret_url(url)
+    except ValueError as error:
+        problems.add(path, str(error))
+        return None
+    return SecretReference(vault=read.vault, secret=read.secret, version=read.version)
 
 
 def check_uses(
@@ -96,23 +128,32 @@ def check_uses(
     own = {vault.lower(): {secret.lower() for secret in secrets or {}} for vault, secrets in vaults.items()}
     first: dict[SecretReference, Wire] = {}
     for wire, policy in policies:
+        path = (*wire.path, "macsec")
         for use in uses_of(policy):
-            path = (*wire.path, "macsec", "keys", use.node)
             if use.reference.vault in own:
-                _check_made(use, own[use.reference.vault], lengths, path, problems)
-            else:
+                _check_made(use, own[use.reference.vault], lengths, (*path, *use.key), problems)
+            elif isinstance(policy.keys, StaticKeys):
                 text = (
-                    f"static SAK {use.reference} outlives the lab, and each `up` counts packets from 1 again under the "
-                    "same key; name the secret under `vaults:` to have it made anew"
+                    f"static SAKs of vault {use.reference.vault} outlive the lab, and each `up` counts packets from 1 "
+                    "again under the same keys; name them under `vaults:` to have them made anew"
                 )
-                problems.warn(path, text)
-            other = first.setdefault(use.reference, wire)
-            if other is not wire:
-                # With an XPN suite the nonce is (SSCI, PN), and SSCIs are the same few numbers on every link.
-                line = problems.document.line(other.path)
-                problems.add(
-                    path, f"keys {other.segment}, line {line}, already; packet numbers of two links would meet"
-                )
+                problems.warn((*path, "keys"), text)
+            _check_shared(use, wire, first, policy, problems)
+
+
+def _check_shared(
+    use: SecretUse, wire: Wire, first: dict[SecretReference, Wire], policy: MacsecPolicy, problems: Problems
+) -> None:
+    other = first.setdefault(use.reference, wire)
+    if other is wire:
+        return
+    path = (*wire.path, "macsec", *use.key)
+    text = f"{use.reference.secret} keys {other.segment}, line {problems.document.line(other.path)}"
+    if isinstance(policy.keys, StaticKeys):
+        # With an XPN suite the nonce is (SSCI, PN), and SSCIs are the same few numbers on every link.
+        problems.add(path, f"{text}; with a static SAK on two links, packet numbers repeat under one key")
+    else:
+        problems.warn(path, f"{text}; whoever learns it reads both links, so give each its own")
 
 
 def _check_made(
@@ -123,8 +164,8 @@ def _check_made(
         problems.add(path, f"vault {vault} has no secret {secret!r}; {near(secret, sorted(secrets))}")
     elif use.reference.version is not None:
         problems.add(path, f"vault {vault} is made anew at each `up`, so no version can be named; end with {secret!r}")
-    elif (octets := lengths.get((vault, secret), use.octets)) != use.octets:
-        text = f"{secret} has {octets} random octets, and {use.purpose} has {use.octets}; write `random: {use.octets}`"
+    elif not use.rule.least <= (octets := lengths.get((vault, secret), use.rule.least)) <= use.rule.most:
+        text = f"{secret} has {octets} random octets, and {use.rule.text}; write `random: {use.rule.most}`"
         problems.add(path, text)
 
 
