@@ -63,7 +63,7 @@ class Verification:
 class Generation:
     """Frame generation controls (802.1AE-2018 10.7.17).
 
-    `max_frame_octets` is the longest frame that the Common Port takes, addresses to ICV; None leaves it to the slots
+    `sci_encoding` holds for transmit SAs created from then on. `max_frame_octets` is the longest frame that the Common Port takes, addresses to ICV; None leaves it to the slots
     of the batch that is filled.
 
     Raises:
@@ -86,7 +86,7 @@ class Generation:
 @final
 @dataclass(slots=True, kw_only=True)
 class Controls:
-    """All of a SecY's controls; whoever manages it replaces their values, and the next frame follows them.
+    """All of a SecY's controls; whoever manages it replaces their values, and the next frame, or SA, follows them.
 
     `cipher_suite` is the current one (10.7.25): it decides what a SecTAG must obey that no SA is found for. The SAs go
     by the suites of their own SAKs, so that old and new overlap when the suite changes.
