@@ -1,0 +1,89 @@
+"""The directions of a segment, and what each carried.
+
+Where the capture says which way a frame passed its interface, that is its direction; elsewhere it is the sender.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from typing import Final, final
+
+from lab.capture import frame as link
+from lab.capture.frame import Direction, Frame
+from lab.coverage.census import CONTROL, IKE, MKA
+
+MOST_DIRECTIONS: Final = 256
+_NEGOTIATION: Final = frozenset({CONTROL, MKA, IKE})  # whoever sends only these sends no data
+
+
+@final
+@dataclass(slots=True)
+class Tally:
+    """What one direction carried. `data` counts frames other than control, MKA and IKE.
+
+    `under` counts the frames that were opened, by the layers (bits) that all were authenticated. `tokens` counts the
+    frames in which a token was found under those layers (0: on the wire); `readable`, on the wire in a frame that
+    MACsec protects without confidentiality.
+    """
+
+    label: str
+    frames: int = 0
+    data: int = 0
+    under: list[int] = field(default_factory=lambda: [0] * 4)
+    tokens: list[int] = field(default_factory=lambda: [0] * 4)
+    readable: int = 0
+
+    def credit(self, kind: int, under: int) -> None:
+        """Count one frame of class `kind`, whose content was found under these layers."""
+        self.frames += 1
+        self.under[under] += 1
+        if kind not in _NEGOTIATION:
+            self.data += 1
+
+
+@final
+class Directions:
+    """The directions seen so far; beyond a bound, the rest of them are one."""
+
+    def __init__(self) -> None:
+        self._tallies: Final[dict[tuple[int, Direction] | bytes, Tally]] = {}
+
+    def of(self, frame: Frame) -> Tally:
+        """The direction of a frame."""
+        octets, link_type = frame.octets, frame.link_type
+        key: tuple[int, Direction] | bytes
+        if frame.direction is not None:
+            key = (frame.interface, frame.direction)
+        elif link_type == link.ETHERNET:
+            key = octets[6:12]
+        else:
+            key = _sender(octets, link_type)
+        tally = self._tallies.get(key)
+        if tally is None:
+            if len(self._tallies) >= MOST_DIRECTIONS:
+                key = b"others"
+            tally = self._tallies.setdefault(key, Tally(_label(key)))
+        return tally
+
+    def all(self) -> tuple[Tally, ...]:
+        """Every direction, in the order of first frames."""
+        return tuple(self._tallies.values())
+
+
+def _sender(octets: bytes, link_type: int) -> tuple[int, Direction] | bytes:
+    if link_type in (link.LINUX_SLL, link.LINUX_SLL2):
+        # The packet type: 4 is what the host itself sent.
+        packet_type = octets[1:2] if link_type == link.LINUX_SLL else octets[10:11]
+        return (0, Direction.OUTBOUND if packet_type == b"\x04" else Direction.INBOUND)
+    if octets[:1] and octets[0] >> 4 == 6:
+        return octets[8:24]
+    return octets[12:16]
+
+
+def _label(key: tuple[int, Direction] | bytes) -> str:
+    if isinstance(key, tuple):
+        return str(key[1]) if key[0] == 0 else f"{key[1]} at interface {key[0]}"
+    if len(key) in (4, 16):
+        return str(ipaddress.ip_address(key))
+    return "others" if key == b"others" else key.hex(":")

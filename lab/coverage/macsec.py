@@ -1,0 +1,119 @@
+"""MACsec frames opened with SAKs of the key log, or out of MKPDUs (802.1AE-2018 10.6, 14)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, final
+
+from dataplane.crypto.aead import aes_gcm
+from dataplane.crypto.secret import Secret
+from dataplane.errors import IntegrityError
+from lab.capture.keys import MacsecSak
+from lab.coverage.census import AUTHENTICATED, FAILED, MACSEC_ENCRYPTED, MACSEC_INTEGRITY_ONLY, NO_KEY
+from lab.coverage.classify import ES, ICV_OCTETS, SC, SCB, E
+from lab.coverage.mka import DistributedSak
+from lab.coverage.numbers import full_numbers
+from lab.coverage.sight import Found, forbidden
+
+_MOST_SSCIS: Final = 16
+
+
+@final
+class Sa:
+    """One SA as its receiver would hold it: the key, how its nonce is made, and how far its PNs have come."""
+
+    __slots__ = ("_mask", "_open", "_sci", "offset", "pn", "xpn")
+
+    def __init__(self, sak: Secret, sci: bytes, ssci: bytes | None, salt: bytes, offset: int, first_pn: int) -> None:
+        self._open: Final = aes_gcm(sak.reveal()).open
+        self._sci: Final = sci
+        self.xpn: Final = ssci is not None
+        # 802.1AE-2018 14.7: (SSCI || PN) xor salt; here the SSCI and the salt together.
+        self._mask: Final = 0 if ssci is None else int.from_bytes(ssci + bytes(8), "big") ^ int.from_bytes(salt, "big")
+        self.offset: Final = offset
+        self.pn = first_pn
+
+    def open(self, head: bytes, low_pn: bytes, data: bytes, *, encrypted: bool) -> bytes | None:
+        """The user data of Secure Data||ICV, or None where the ICV says no. `head` is what is authenticated first."""
+        if not self.xpn:
+            return self._try(self._sci + low_pn, head, data, encrypted=encrypted)  # 14.5
+        for pn in full_numbers(int.from_bytes(low_pn, "big"), self.pn):
+            opened = self._try((pn ^ self._mask).to_bytes(12, "big"), head, data, encrypted=encrypted)
+            if opened is not None:
+                self.pn = max(self.pn, pn)
+                return opened
+        return None
+
+    def _try(self, nonce: bytes, head: bytes, data: bytes, *, encrypted: bool) -> bytes | None:
+        # What is not confidential is authenticated as it stands: all of it, or the octets up to the offset.
+        clear = min(self.offset, len(data) - ICV_OCTETS) if encrypted else len(data) - ICV_OCTETS
+        try:
+            opened = self._open(nonce, data[clear:], head + data[:clear])
+        except IntegrityError:
+            return None
+        return data[:clear] + opened if clear else opened
+
+
+@final
+class MacsecOpener:
+    """All SAs, looked up by SCI and AN; the newest is tried first, then the one that fitted last."""
+
+    def __init__(self, keys: Iterable[MacsecSak], distributed: Iterable[DistributedSak]) -> None:
+        self._sas: Final[dict[tuple[bytes, int], list[Sa]]] = {}
+        for learned in distributed:
+            for sci in learned.member_scis:
+                self._sas.setdefault((sci, learned.an), [])[:0] = _learned_sas(learned, sci)
+        for key in keys:
+            sa = Sa(key.sak, key.sci, key.ssci, key.salt or b"", key.confidentiality_offset, key.first_pn)
+            self._sas.setdefault((key.sci, key.an), []).insert(0, sa)
+
+    def candidates(self, sci: bytes, an: int) -> list[Sa]:
+        """The SAs of an SC with this AN, the likeliest first."""
+        return self._sas.get((sci, an), [])
+
+    def open(self, octets: bytes, start: int, end: int) -> Found:
+        """Check and open an Ethernet frame whose TCI is at `start` and whose ICV ends before `end`."""
+        tci = octets[start]
+        kind = MACSEC_ENCRYPTED if tci & E else MACSEC_INTEGRITY_ONLY
+        an, data = tci & 3, start + (14 if tci & SC else 6)
+        scis = _scis(octets, start)
+        low_pn = octets[start + 2 : start + 6]
+        # 802.1AE-2018 10.6: addresses and SecTAG; VLAN tags before the SecTAG are not covered.
+        head = octets[:data] if start == 14 else octets[:12] + octets[start - 2 : data]
+        sealed = octets[data:end]
+        known = False
+        for sci in scis:
+            sas = self._sas.get((sci, an), [])
+            if low_pn == bytes(4) and sas and not any(sa.xpn for sa in sas):
+                return forbidden("SecTAG with PN 0 (802.1AE-2018 9.12)")
+            for place, sa in enumerate(sas):
+                known = True
+                opened = sa.open(head, low_pn, sealed, encrypted=bool(tci & E))
+                if opened is not None:
+                    sas.insert(0, sas.pop(place))
+                    return Found(kind, AUTHENTICATED, octets[:12] + opened)
+        where = f"SCI {scis[0].hex()} AN {an}"
+        if known:
+            return Found(kind, FAILED, reason=f"the ICV does not fit the SAK of {where}")
+        return Found(kind, NO_KEY, reason=f"no SAK for {where}")
+
+
+def _scis(octets: bytes, start: int) -> tuple[bytes, ...]:
+    """The SCIs that a frame may belong to (802.1AE-2018 9.9)."""
+    tci, source = octets[start], octets[6:12]
+    if tci & SC:
+        return (octets[start + 6 : start + 14],)
+    if tci & SCB and not tci & ES:
+        return (source + b"\0\0", source + b"\0\1")  # the standard's port, then Linux's
+    return (source + b"\0\1",)
+
+
+def _learned_sas(learned: DistributedSak, sci: bytes) -> list[Sa]:
+    if "XPN" not in learned.cipher_suite:
+        return [Sa(learned.sak, sci, None, b"", learned.confidentiality_offset, 1)]
+    ranks = [learned.ranked_scis.index(sci) + 1] if sci in learned.ranked_scis else []
+    # A capture may have missed who was live at the time, so the other ranks are tried behind the one that is right.
+    ranks += [rank for rank in range(1, min(len(learned.member_scis), _MOST_SSCIS) + 1) if rank not in ranks]
+    return [
+        Sa(learned.sak, sci, rank.to_bytes(4, "big"), learned.salt, learned.confidentiality_offset, 1) for rank in ranks
+    ]

@@ -1,0 +1,212 @@
+"""Observing a capture: every frame is classified, what is protected is opened, all is counted. Nothing is judged.
+
+One pass, in bounded memory. This is the plain way, frame by frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, final
+
+from lab.capture.frame import ETHERNET, Frame
+from lab.coverage import census
+from lab.coverage.classify import BY_LINK_TYPE, ethernet
+from lab.coverage.directions import Directions, Tally
+from lab.coverage.fragments import Datagram, Reassembly
+from lab.coverage.internet import guess, transport
+from lab.coverage.notes import Notes
+from lab.coverage.opening import Openers
+from lab.coverage.sight import Found, Sight, forbidden
+from lab.coverage.tokens import Tokens
+
+_MOST_NESTED: Final = 4  # MACsec in MACsec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """The classes whose frames are to be named: outermost on the wire, and inside MACsec."""
+
+    outermost: frozenset[int] = census.CLEAR
+    inside: frozenset[int] = frozenset()
+
+
+@dataclass(slots=True, kw_only=True)
+class Observation:
+    """What a capture was seen to hold. Lists are indexed by census class, units by outcome."""
+
+    frames: int = 0
+    octets: int = 0
+    cut: int = 0
+    class_frames: list[int] = field(default_factory=lambda: [0] * len(census.NAMES))
+    class_octets: list[int] = field(default_factory=lambda: [0] * len(census.NAMES))
+    inside_frames: list[int] = field(default_factory=lambda: [0] * len(census.NAMES))
+    units: dict[str, list[int]] = field(default_factory=lambda: {name: [0, 0, 0] for name in census.PROTOCOLS})
+    esp_incomplete: int = 0
+    ike_incomplete: int = 0
+    first_ns: int = 0
+    last_ns: int = 0
+    dropped: int = 0
+    notes: Notes = field(default_factory=Notes)
+    directions: Directions = field(default_factory=Directions)
+
+
+class _Waiting(NamedTuple):
+    """A frame that is being looked at, or waits for the rest of its datagram."""
+
+    number: int
+    length: int
+    tally: Tally
+
+
+@final
+class Observer:
+    """Observes the frames of one capture, given one after the other."""
+
+    def __init__(self, openers: Openers, *, tokens: Tokens, watch: Watch) -> None:
+        self.openers: Final = openers
+        self.seen: Final = Observation()
+        self._tokens: Final = tokens
+        self._watch: Final = watch
+        self._outermost: Final[Reassembly[_Waiting]] = Reassembly()
+        self._inside: Final[Reassembly[_Waiting]] = Reassembly()
+        self._now = 0
+        self._link_type = ETHERNET
+
+    def frame(self, frame: Frame) -> None:
+        """Classify, open and count one frame."""
+        number, octets, length, now, link_type, _, _ = frame
+        seen = self.seen
+        seen.frames += 1
+        seen.octets += length
+        seen.first_ns = seen.first_ns or now
+        seen.last_ns = self._now = now
+        self._link_type = link_type
+        waiting = _Waiting(number, length, seen.directions.of(frame))
+        sight = BY_LINK_TYPE[link_type](octets, length)
+        if self._tokens and self._tokens.are_in(octets):
+            self._found_token(waiting, 0, readable=sight.kind == census.MACSEC_INTEGRITY_ONLY)
+        cut = len(octets) < length
+        if cut:
+            seen.cut += 1
+            seen.notes.add("cut", "cut by the snap length, so not to be authenticated", number)
+        if sight.fragment is not None:
+            self._collect(sight, octets, waiting, self._outermost, cut=cut)
+        elif cut:
+            self._count(Found(self.openers.kind(sight, octets), None, reason=sight.reason), waiting)
+            waiting.tally.credit(sight.kind, 0)
+        else:
+            found = self.openers.open(sight, octets, link_type)
+            self._count(found, waiting)
+            under = self._follow(found, (waiting,), 0)
+            if under is not None:
+                waiting.tally.credit(found.kind, under)
+
+    def finish(self) -> Observation:
+        """Give up what has not become whole; give all that was seen."""
+        for reassembly in (self._outermost, self._inside):
+            for datagram in reassembly.finish():
+                self._ended(datagram, reassembly)
+        return self.seen
+
+    def _count(self, found: Found, waiting: _Waiting) -> None:
+        """Put one frame into its class."""
+        kind = found.kind
+        self.seen.class_frames[kind] += 1
+        self.seen.class_octets[kind] += waiting.length
+        if kind in self._watch.outermost:
+            self.seen.notes.add(census.NAMES[kind], "", waiting.number)
+        if kind == census.MALFORMED:
+            self.seen.notes.add("malformed", found.reason, waiting.number)
+        elif found.outcome is None and found.reason:
+            self.seen.notes.add("odd", found.reason, waiting.number)
+
+    def _count_inside(self, found: Found, waiting: _Waiting) -> None:
+        """Put what was inside a MACsec frame into its class."""
+        kind = found.kind
+        self.seen.inside_frames[kind] += 1
+        if kind in self._watch.inside:
+            self.seen.notes.add(f"inside-{census.NAMES[kind]}", "", waiting.number)
+        if kind == census.MALFORMED:
+            self.seen.notes.add("inside-malformed", found.reason, waiting.number)
+
+    def _follow(self, found: Found, waiting: tuple[_Waiting, ...], under: int, depth: int = 0) -> int | None:
+        """Count a unit's check and go on inside it; give the layers it was under, None where that is not known yet."""
+        if found.outcome is None:
+            return under
+        protocol = census.PROTOCOL_OF[found.kind]
+        self.seen.units[protocol][found.outcome] += 1
+        if found.outcome != census.AUTHENTICATED:
+            code = f"{protocol}-{census.OUTCOMES[found.outcome].replace('_', '-')}"
+            self.seen.notes.add(code, found.reason, *(each.number for each in waiting))
+            return under
+        if protocol == "macsec":
+            return self._look_inside(found.content, waiting[-1], depth + 1)
+        if protocol == "esp":
+            under |= census.UNDER_IPSEC
+            if self._tokens and self._tokens.are_in(found.content):
+                self._found_token(waiting[-1], under)
+        return under
+
+    def _look_inside(self, octets: bytes, waiting: _Waiting, depth: int) -> int | None:
+        under = census.UNDER_MACSEC
+        if self._tokens and self._tokens.are_in(octets):
+            self._found_token(waiting, under)
+        sight = ethernet(octets, len(octets))
+        if sight.fragment is not None:
+            self._collect(sight, octets, waiting, self._inside, cut=False)
+            return None
+        if depth > _MOST_NESTED:
+            return under
+        found = self.openers.open(sight, octets, ETHERNET)
+        self._count_inside(found, waiting)
+        return self._follow(found, (waiting,), under, depth)
+
+    def _collect(
+        self, sight: Sight, octets: bytes, waiting: _Waiting, reassembly: Reassembly[_Waiting], *, cut: bool
+    ) -> None:
+        assert sight.fragment is not None
+        piece = octets[sight.start : sight.end]
+        for datagram in reassembly.add(sight.fragment, piece, cut=cut, now_ns=self._now, waiting=waiting):
+            self._ended(datagram, reassembly)
+
+    def _ended(self, datagram: Datagram[_Waiting], reassembly: Reassembly[_Waiting]) -> None:
+        """A datagram is whole, or will never be: its frames get its class."""
+        payload = datagram.payload()
+        waiting = tuple(datagram.waiting)
+        under = 0 if reassembly is self._outermost else census.UNDER_MACSEC
+        found = self._open_datagram(datagram, payload)
+        for each in waiting:
+            if under:
+                self._count_inside(found, each)
+            else:
+                self._count(found, each)
+        if datagram.is_complete and found.kind == census.CLEARTEXT and self._tokens.are_in(payload):
+            self._found_token(waiting[-1], under)
+        final = self._follow(found, waiting, under)
+        for each in waiting:
+            each.tally.credit(found.kind, under if final is None else final)
+
+    def _open_datagram(self, datagram: Datagram[_Waiting], payload: bytes) -> Found:
+        first = datagram.first
+        if datagram.conflict:
+            return forbidden("IP fragments that contradict each other (RFC 5722 3)")
+        if datagram.is_complete and not datagram.cut:
+            sight = transport(payload, first.protocol, 0, len(payload), first.destination)
+            return self.openers.open(sight, payload, self._link_type)
+        sight = guess(payload, first)
+        kind = self.openers.kind(sight, payload)
+        if not datagram.cut and kind in (census.ESP, census.ESP_NULL, census.IKE):
+            protocol = census.PROTOCOL_OF[kind]
+            self.seen.esp_incomplete += protocol == "esp"
+            self.seen.ike_incomplete += protocol == "ike"
+            numbers = (each.number for each in datagram.waiting)
+            self.seen.notes.add(f"{protocol}-incomplete", "IP fragments whose datagram never became whole", *numbers)
+        return Found(kind, None)
+
+    def _found_token(self, waiting: _Waiting, under: int, *, readable: bool = False) -> None:
+        if readable:
+            waiting.tally.readable += 1
+            self.seen.notes.add("token-readable", "", waiting.number)
+        else:
+            waiting.tally.tokens[under] += 1
+            self.seen.notes.add(f"token-under-{under}", "", waiting.number)
