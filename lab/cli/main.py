@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "shell": ("enter", "Open a shell in a node."),
     "status": ("observe", "Show a lab's nodes and segments."),
     "up": ("lifecycle", "Stand a topology up."),
+    "vault": ("vault", "Keep secrets as Azure Key Vault does, and see who read them."),
     "verify": ("verify", "Prove what captures carried, from octets and keys alone."),
 }
 

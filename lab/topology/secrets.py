@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.azure.macsec import CKN_RULE, KeyRule, cipher_of_suite
+from lab.errors import InputError
 from lab.model.macsec import CakChange, MacsecPolicy, MkaKeys, StaticKeys
 from lab.model.roles import Role
 from lab.model.secret import SecretReference
@@ -74,21 +75,30 @@ def read_keys(
         if by_mka:
             problems.add(path, f"'keys' are static SAKs and {by_mka[0]!r} is of MKA; take one of them away")
         return _read_static(wire, raw.keys, (*path, "keys"), problems)
+    if not by_mka:
+        problems.add(
+            path, "macsec needs keys: 'ckn' and 'cak' for MKA, or a static SAK for each direction under 'keys'"
+        )
+        return None
     for name in ("ckn", "cak"):
         if getattr(raw, name) is None:
-            text = f"macsec needs {name!r}, as in `{name}: https://...`"
-            problems.add(path, text if by_mka else f"{text}, or a static SAK for each direction under 'keys'")
-    change = raw.change
-    if change is None:
-        # Azure's end has one pair, which is replaced.
-        azure = any(roles.get(end.node) is Role.MSEE for end in wire.ends)
-        change = CakChange.AZURE if azure else CakChange.HITLESS
-    elif change not in tuple(CakChange):
-        problems.add((*path, "change"), f"unknown change {change!r}; {near(change, CakChange)}")
-        return None
+            problems.add(path, f"MKA needs {name!r} as well, as in `{name}: https://...`")
+    change = _read_change(wire, raw.change, roles, (*path, "change"), problems)
     ckn = _reference(raw.ckn, (*path, "ckn"), problems)
     cak = _reference(raw.cak, (*path, "cak"), problems)
-    return MkaKeys(ckn=ckn, cak=cak, change=CakChange(change)) if ckn and cak else None
+    return MkaKeys(ckn=ckn, cak=cak, change=change) if ckn and cak and change else None
+
+
+def _read_change(
+    wire: Wire, change: str | None, roles: Mapping[str, Role | None], path: Path, problems: Problems
+) -> CakChange | None:
+    if change in tuple(CakChange):
+        return CakChange(change)
+    if change is not None:
+        problems.add(path, f"unknown change {change!r}; {near(change, CakChange)}")
+        return None
+    # Azure's end has one pair, which is replaced.
+    return CakChange.AZURE if any(roles.get(end.node) is Role.MSEE for end in wire.ends) else CakChange.HITLESS
 
 
 def _read_static(wire: Wire, keys: Mapping[str, str], path: Path, problems: Problems) -> StaticKeys:
@@ -111,7 +121,7 @@ def _reference(url: str | None, path: Path, problems: Problems) -> SecretReferen
         return None
     try:
         read = parse_secret_url(url)
-    except ValueError as error:
+    except InputError as error:
         problems.add(path, str(error))
         return None
     return SecretReference(vault=read.vault, secret=read.secret, version=read.version)
@@ -172,6 +182,6 @@ def _check_made(
 def _checked(check: Callable[[str], str], name: str, path: Path, problems: Problems) -> str | None:
     try:
         return check(name)
-    except ValueError as error:
+    except InputError as error:
         problems.add(path, str(error))
         return None

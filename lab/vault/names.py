@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from lab.errors import InputError
+
 VAULT_RULE = "a vault has a name of 3 to 24 letters, digits and single hyphens, with a letter first and no hyphen last"
 NAME_RULE = "a secret has a name of 1 to 127 letters, digits and hyphens"
 VERSION_RULE = "a version has 32 hex digits"
@@ -38,7 +40,7 @@ def check_vault_name(name: str) -> str:
     """Give the name in lower case.
 
     Raises:
-        ValueError: it cannot be a vault's.
+        InputError: it cannot be a vault's.
     """
     return _checked(name, _VAULT, VAULT_RULE)
 
@@ -47,7 +49,7 @@ def check_secret_name(name: str) -> str:
     """Give the name in lower case.
 
     Raises:
-        ValueError: it cannot be a secret's.
+        InputError: it cannot be a secret's.
     """
     return _checked(name, _SECRET, NAME_RULE)
 
@@ -56,7 +58,7 @@ def check_version(version: str) -> str:
     """Give the version in lower case.
 
     Raises:
-        ValueError: it cannot be one.
+        InputError: it cannot be one.
     """
     return _checked(version, _VERSION, VERSION_RULE)
 
@@ -65,15 +67,15 @@ def parse_secret_url(url: str) -> SecretUrl:
     """Take a secret's URL apart.
 
     Raises:
-        ValueError: it is none, with what would be.
+        InputError: it is none, with what would be.
     """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme.lower() != "https":
-        raise ValueError(f"{url!r} is not a secret's URL; {URL_RULE}")
+        raise InputError(f"{url!r} is not a secret's URL; {URL_RULE}")
     host, *path = rest.removesuffix("/").split("/")
     host = host.lower().removesuffix(":443")
     if not host.endswith(_HOST) or len(path) not in (2, 3) or path[0].lower() != "secrets":
-        raise ValueError(f"{url!r} is not a secret's URL; {URL_RULE}")
+        raise InputError(f"{url!r} is not a secret's URL; {URL_RULE}")
     return SecretUrl(
         vault=check_vault_name(host.removesuffix(_HOST)),
         secret=check_secret_name(path[1]),
@@ -84,5 +86,5 @@ def parse_secret_url(url: str) -> SecretUrl:
 def _checked(text: str, pattern: re.Pattern[str], rule: str) -> str:
     lowered = text.lower()
     if not pattern.match(lowered):
-        raise ValueError(f"{text!r} will not do: {rule}")
+        raise InputError(f"{text!r} will not do: {rule}")
     return lowered

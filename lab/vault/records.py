@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
+from lab.errors import InputError
 from lab.vault.files import JsonValue
 
 
@@ -148,6 +149,19 @@ class AuditEntry:
 def timestamp(seconds: float) -> str:
     """A time as a person reads it, in UTC, to the second."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def parse_timestamp(text: str) -> float:
+    """A time as a person writes it, by ISO 8601; without an offset it is in UTC.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"{text!r} is not a time, as 2030-01-31T12:00:00Z is") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _time(content: Mapping[str, JsonValue], name: str) -> float | None:

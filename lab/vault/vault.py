@@ -9,6 +9,7 @@ Every verb names who asks and when. What is refused is logged as well.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -48,7 +49,7 @@ class Vault:
 
         Raises:
             VaultError: there is none of that name.
-            ValueError: no vault can be called so.
+            InputError: no vault can be called so.
         """
         self.name = check_vault_name(name)
         self.folder = root / self.name
@@ -65,8 +66,7 @@ class Vault:
         """Make a vault; the default access lets the operator do everything and a lab read.
 
         Raises:
-            InputError: there is one of that name.
-            ValueError: no vault can be called so.
+            InputError: there is one of that name, or no vault can be called so.
         """
         folder = root / check_vault_name(name)
         if (folder / "vault.json").exists():
@@ -101,7 +101,7 @@ class Vault:
 
         Raises:
             VaultError: it is refused.
-            ValueError: nothing can be called so.
+            InputError: nothing can be called so.
         """
         secret = check_secret_name(secret)
         version = None if version is None else check_version(version)
@@ -119,8 +119,7 @@ class Vault:
 
         Raises:
             VaultError: it is refused.
-            InputError: the value is longer than a vault takes.
-            ValueError: nothing can be called so.
+            InputError: the value is longer than a vault takes, or nothing can be called so.
         """
         secret = check_secret_name(secret)
         if len(value.encode()) > MAX_VALUE_OCTETS:
@@ -132,6 +131,19 @@ class Vault:
             self._write(secret, OpenedSecret(version=made, value=value))
         return made
 
+    def rotate_secret(self, secret: str, identity: str, now: float) -> SecretVersion:
+        """Give a secret of hex digits a new version: as many digits, at random.
+
+        Raises:
+            VaultError: it is refused.
+            InputError: it holds something else, or nothing can be called so.
+        """
+        digits = self.get_secret(secret, None, identity, now).value
+        if not re.fullmatch("(?:[0-9a-fA-F]{2})+", digits):
+            text = f"secret {secret} does not hold pairs of hex digits; give it its next value yourself"
+            raise InputError(f"{text}: wireproof vault set {self.name} {secret}")
+        return self.set_secret(secret, secrets.token_hex(len(digits) // 2), identity, now)
+
     def set_attributes(
         self, secret: str, version: str | None, identity: str, now: float, change: Callable[[Attributes], Attributes]
     ) -> SecretVersion:
@@ -139,7 +151,7 @@ class Vault:
 
         Raises:
             VaultError: it is refused.
-            ValueError: nothing can be called so.
+            InputError: nothing can be called so.
         """
         secret = check_secret_name(secret)
         with self._logged(Permission.SET, secret, identity, now) as used:
@@ -226,7 +238,10 @@ class Vault:
         where = f"version {found.version} of secret {secret} in vault {self.name}"
         again = f"set a new version: wireproof vault set {self.name} {secret}"
         if not attributes.enabled:
-            raise VaultError(Refusal.DISABLED, f"{where} is disabled; enable it, or {again}")
+            raise VaultError(
+                Refusal.DISABLED,
+                f"{where} is disabled; enable it: wireproof vault attributes {self.name} {secret} --enable",
+            )
         if attributes.not_before is not None and now < attributes.not_before:
             text = f"{where} is not valid before {timestamp(attributes.not_before)}; {again}"
             raise VaultError(Refusal.NOT_YET_VALID, text)
@@ -239,3 +254,8 @@ class _Use:
     """Which version was used, as far as is known."""
 
     version: str | None = None
+
+
+def vault_names(root: Path) -> list[str]:
+    """The vaults below a folder, sorted."""
+    return sorted(path.parent.name for path in root.glob("*/vault.json"))
