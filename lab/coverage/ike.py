@@ -46,7 +46,7 @@ class IkeOpener:
     def open(self, message: bytes) -> Found:
         """Check one whole message, from its header on."""
         if message[17] >> 4 == 1:
-            return Found(IKE, None, reason=reason="IKEv1, of which nothing is opened here")
+            return Found(IKE, None, reason="IKEv1, of which nothing is opened here")
         walked = _find_sk(message)
         if isinstance(walked, str):
             return forbidden(walked)
@@ -55,7 +55,9 @@ class IkeOpener:
             return Found(IKE, None)
         sas = self._by_spis.get(message[:16], [])
         if not sas:
-            return Found(IKE, NO_KEY, f"no IKE SA with SPIs {message[:8].hex()} {message[8:16].hex()} in the key log")
+            return Found(
+                IKE, NO_KEY, reason=f"no IKE SA with SPIs {message[:8].hex()} {message[8:16].hex()} in the key log"
+            )
         header_end = start + (8 if payload_type == _SKF else 4)  # RFC 7383 2.5: fragment number, total fragments
         known = False
         for sa in sas:
