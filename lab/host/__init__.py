@@ -1,1 +1,1 @@
-"""The kernel's door: namespaces, netlink, sockets, devices, processes.."""
+"""The kernel's door: namespaces, netlink, sockets, devices, processes."""

@@ -1,0 +1,93 @@
+"""Links, addresses and routes by rtnetlink: the only file that knows pyroute2.
+
+Importing it takes a tenth of a second and thirty megabytes, so only the short-lived process that wires a lab does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+from netaddr import EUI, IPAddress, IPNetwork, mac_unix_expanded
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from lab.topology.operations import WireEnd
+
+# One for all sockets of this process: each would else make its own, of three descriptors.
+_loop = asyncio.new_event_loop()
+
+
+class Netlink:
+    """A netlink socket. It belongs to the namespace in which it was opened, wherever the process goes later.
+
+    Devices are looked up by name where the process is, so it has to be in that namespace when it calls a method.
+    Every method raises OSError when the kernel refuses.
+    """
+
+    def __init__(self) -> None:
+        self._route = IPRoute(use_event_loop=_loop)
+        self._indexes: dict[str, int] = {}
+
+    def create_wire(self, a: WireEnd, b: WireEnd, mtu: int, other_namespace: int) -> None:
+        """Make a veth pair, both ends down: `a` here, `b` in the network namespace that the descriptor holds."""
+        _ask(
+            self._route.link,
+            "add",
+            kind="veth",
+            ifname=a.device,
+            address=_mac(a.mac),
+            mtu=mtu,
+            peer={"ifname": b.device, "address": _mac(b.mac), "mtu": mtu, "net_ns_fd": other_namespace},
+        )
+
+    def set_mac_and_mtu(self, device: str, mac: EUI, mtu: int) -> None:
+        """Give a device its address of the second layer, and the largest packet that it takes."""
+        _ask(self._route.link, "set", index=self._index(device), address=_mac(mac), mtu=mtu)
+
+    def bring_up(self, device: str) -> None:
+        """Set a device up."""
+        _ask(self._route.link, "set", index=self._index(device), state="up")
+
+    def add_address(self, device: str, address: IPNetwork) -> None:
+        """Give a device an IP address and the route to its network."""
+        _ask(
+            self._route.addr,
+            "add",
+            index=self._index(device),
+            address=str(address.ip),
+            prefixlen=address.prefixlen,
+            family=_family(address.version),
+        )
+
+    def add_route(self, destination: IPNetwork, via: Sequence[IPAddress]) -> None:
+        """Add a static route; several next hops share the load."""
+        hops: dict[str, object] = (
+            {"gateway": str(via[0])} if len(via) == 1 else {"multipath": [{"gateway": str(hop)} for hop in via]}
+        )
+        _ask(self._route.route, "add", dst=str(destination.cidr), family=_family(destination.version), **hops)
+
+    def _index(self, device: str) -> int:
+        if device not in self._indexes:
+            self._indexes[device] = socket.if_nametoindex(device)
+        return self._indexes[device]
+
+
+def _ask(method: Any, *arguments: object, **fields: object) -> None:
+    try:
+        method(*arguments, **fields)
+    except NetlinkError as error:
+        number = error.code or errno.EIO
+        raise OSError(number, os.strerror(number)) from error
+
+
+def _mac(address: EUI) -> str:
+    return address.format(mac_unix_expanded)
+
+
+def _family(version: int) -> int:
+    return int(socket.AF_INET6 if version == 6 else socket.AF_INET)
