@@ -1,0 +1,139 @@
+"""The capture process of a lab: every segment's frames, from before its wire comes up, into one pcapng each.
+
+It says {"type": "ready"}, answers `status` and the command `flush` with what it has of each segment, and on `stop`
+writes out what is left. A frame that could not be kept is counted and told; it is never silently missing.
+"""
+
+from __future__ import annotations
+
+import selectors
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lab.capture.frame import Direction
+from lab.capture.pcapng import PcapngWriter
+from lab.host.channel import Channel, Message
+from lab.host.ring import RETIRE_SECONDS, PacketRing, PacketSocket
+
+_MOST_BLOCKS: Final = 32  # of 256 KiB, for a tap: about five thousand frames of 1,500 octets
+_ALL_BLOCKS: Final = 512  # for all taps of a lab together, as far as each can have two
+_SETTLED: Final = 3 * RETIRE_SECONDS  # by then, whatever was on the wire has been handed over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TapSpec:
+    """One tap: the segment, the device at its first end, and a packet socket that sees both directions there."""
+
+    segment: str
+    device: str
+    socket: PacketSocket
+
+
+class Tap:
+    """One segment's ring and its file. Directions are those of the segment's first end: outbound is from it."""
+
+    def __init__(self, spec: TapSpec, folder: Path, *, blocks: int) -> None:
+        self.segment = spec.segment
+        self.ring = PacketRing(spec.socket, blocks=blocks)
+        self._file = (folder / f"{spec.segment}.pcapng").open("wb", buffering=1 << 20)
+        self._writer = PcapngWriter(self._file, comments=(f"segment {spec.segment}",))
+        near, _, far = spec.segment.partition("--")
+        self._writer.add_interface(name=spec.device, description=f"{near}:{spec.device}, towards {far or 'its peer'}")
+        self._frames = self._octets = self._told = 0
+        self._file.flush()
+
+    def drain(self) -> None:
+        """Write what the ring holds, and hand it to the kernel, so that a reader of the file sees it."""
+        before = self._frames
+        write = self._writer.write
+        for octets, length, timestamp, outgoing, tag in self.ring.frames():
+            if tag:  # put back where the kernel took it from
+                octets = memoryview(b"".join((octets[:12], tag, octets[12:])))
+                length += len(tag)
+            write(
+                octets,
+                timestamp_ns=timestamp,
+                original_length=length,
+                direction=Direction.OUTBOUND if outgoing else Direction.INBOUND,
+            )
+            self._frames += 1
+            self._octets += length
+        if self._frames != before:
+            self._file.flush()
+
+    def state(self) -> dict[str, int]:
+        """How many frames and octets are in the file, and how many frames are lost."""
+        return {"frames": self._frames, "octets": self._octets, "dropped": self.ring.dropped}
+
+    def write_statistics(self) -> None:
+        """State in the file itself what was received and what was lost."""
+        dropped = self.ring.dropped
+        self._writer.write_statistics(timestamp_ns=time.time_ns(), received=self._frames + dropped, dropped=dropped)
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the ring and the file."""
+        self.ring.close()
+        self._file.close()
+
+
+def run(taps: Sequence[TapSpec], folder: Path, channel: Channel) -> None:
+    """Capture until told to stop, or until nobody is left to tell."""
+    blocks = max(2, min(_MOST_BLOCKS, _ALL_BLOCKS // max(1, len(taps))))
+    opened = [Tap(spec, folder, blocks=blocks) for spec in taps]
+    with selectors.DefaultSelector() as selector:
+        for tap in opened:
+            selector.register(tap.ring, selectors.EVENT_READ, tap)
+        selector.register(channel, selectors.EVENT_READ)
+        channel.send({"type": "ready"})
+        while True:
+            for key, _ in selector.select():
+                if key.data is not None:
+                    key.data.drain()
+                elif not _listen(channel, opened):
+                    break
+            else:
+                continue
+            break
+    _settle(opened)
+    for tap in opened:
+        tap.write_statistics()
+        tap.close()
+
+
+def _listen(channel: Channel, taps: Sequence[Tap]) -> bool:
+    """Do what the channel says; false when that is to stop."""
+    try:
+        while (message := channel.receive()) is not None:
+            if message["type"] == "stop":
+                return False
+            channel.send(_answer(message, taps))
+    except EOFError:
+        return False
+    return True
+
+
+def _answer(message: Message, taps: Sequence[Tap]) -> Message:
+    if message["type"] == "status":
+        return {"type": "status", "id": message["id"], "status": {tap.segment: tap.state() for tap in taps}}
+    if message.get("verb") == "flush":
+        _settle(taps)
+        for tap in taps:
+            tap.write_statistics()
+        return {"type": "reply", "id": message["id"], "result": {tap.segment: tap.state() for tap in taps}}
+    return {"type": "reply", "id": message["id"], "error": f"captures know the verb flush, not {message.get('verb')!r}"}
+
+
+def _settle(taps: Sequence[Tap]) -> None:
+    """Have everything in the files that has been on the wires up to now."""
+    deadline = time.monotonic() + _SETTLED
+    while True:
+        for tap in taps:
+            tap.drain()
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return
+        time.sleep(min(left, RETIRE_SECONDS))
