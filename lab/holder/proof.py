@@ -1,0 +1,143 @@
+"""Proving a lab that runs: canaries through it, then a verdict from its captures and its key log.
+
+What runs in the lab only sends and receives. The verdict is formed outside, by lab.coverage, from the files alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import secrets
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lab.canary.canary import Canary, plan_canaries
+from lab.canary.exchange import Exchange, Outcome
+from lab.capture import keylog
+from lab.coverage.document import CanaryReport, Report
+from lab.coverage.examine import Segment, examine
+from lab.coverage.judge import Evidence
+from lab.errors import CheckFailedError
+from lab.holder.client import Client
+from lab.host.entering import Entrance
+from lab.host.processes import fork
+from lab.model.topology import Topology
+
+LEAST_FRAMES = 4  # in each direction of a segment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captured:
+    """A segment's capture, whole up to the last canary."""
+
+    segment: str
+    path: Path
+    dropped: int
+
+
+def send_canaries(client: Client, topology: Topology, timeout: float) -> tuple[Outcome, ...]:
+    """Send a topology's canaries through the lab, from inside it, for at most `timeout` seconds; say which arrived.
+
+    Raises:
+        CheckFailedError: the lab ended meanwhile.
+    """
+    canaries = plan_canaries(topology, secrets.token_bytes)
+    nodes = sorted({end.node for canary in canaries for end in (canary.source, canary.target)})
+    with _entered(client, nodes) as entrance:
+        reading, writing = os.pipe()
+        inside = functools.partial(_exchange_inside, canaries, entrance, timeout, writing)
+        child = fork(inside, keep=(*_descriptors(entrance), writing))
+        os.close(writing)
+        try:
+            with os.fdopen(reading, "rb") as pipe:
+                said = pipe.read()
+        except BaseException:
+            os.kill(child, signal.SIGKILL)
+            raise
+        finally:
+            os.waitpid(child, 0)
+    if not said:
+        raise CheckFailedError(f"lab {client.folder.name} ended, or could not be entered, while canaries were sent")
+    return tuple(
+        Outcome(canary=canary, arrived=arrived, attempts=attempts)
+        for canary, (arrived, attempts) in zip(canaries, json.loads(said), strict=True)
+    )
+
+
+def flush_captures(client: Client) -> tuple[Captured, ...]:
+    """Have every frame so far on disk; give the captures, with the frames that each tap had to drop."""
+    answer = client.ask("flush")
+    return tuple(
+        Captured(segment=segment, path=client.folder.captures / f"{segment}.pcapng", dropped=answer[segment]["dropped"])
+        for segment in sorted(answer)
+    )
+
+
+def prove(client: Client, topology: Topology, timeout: float) -> Report:
+    """Send canaries through a lab, then judge each segment by its whole capture, from the lab's first frame on.
+
+    Raises:
+        CheckFailedError: the lab ended meanwhile.
+    """
+    outcomes = send_canaries(client, topology, timeout)
+    captured = {each.segment: each for each in flush_captures(client)}
+    tokens = tuple(each.canary.token for each in outcomes if each.canary.is_searchable)
+    keys = keylog.read(client.folder.keys) if client.folder.keys.exists() else []
+    report = examine(
+        (
+            Segment(
+                name=link.segment,
+                capture=captured[link.segment].path,
+                expect=link.expect,
+                evidence=Evidence(tokens=tokens, minimum_frames=LEAST_FRAMES, dropped=captured[link.segment].dropped),
+            )
+            for link in topology.links
+        ),
+        keys,
+    )
+    lost = tuple(_describe(each) for each in outcomes if not each.arrived)
+    return replace(report, canaries=CanaryReport(sent=len(outcomes), lost=lost))
+
+
+def _describe(outcome: Outcome) -> str:
+    canary = outcome.canary
+    return (
+        f"{canary.transport} with {canary.payload_octets} octets from {canary.source.node} to {canary.target.node}, "
+        f"sent {outcome.attempts} times"
+    )
+
+
+@contextmanager
+def _entered(client: Client, nodes: list[str]) -> Iterator[Entrance]:
+    """The way into nodes, for the time of a `with`."""
+    entrance = client.enter(nodes)
+    try:
+        yield entrance
+    finally:
+        for descriptor in _descriptors(entrance):
+            os.close(descriptor)
+
+
+def _descriptors(entrance: Entrance) -> list[int]:
+    places = (entrance.home, *entrance.nodes.values())
+    return [*entrance.shared.values(), *(descriptor for place in places for descriptor in (place.net, place.uts))]
+
+
+def _exchange_inside(canaries: tuple[Canary, ...], entrance: Entrance, timeout: float, writing: int) -> None:
+    """The child's work. It forks once more, because only a child is in the lab's PID namespace, and ends with it."""
+    entrance.enter()
+    child = os.fork()
+    if child:
+        os.close(writing)
+        os.waitpid(child, 0)
+        return
+    exchange = Exchange(canaries, lambda node: entrance.nodes[node].visit(entrance.home), time.monotonic)
+    outcomes = exchange.run(timeout)
+    with os.fdopen(writing, "wb") as pipe:
+        pipe.write(json.dumps([(outcome.arrived, outcome.attempts) for outcome in outcomes]).encode())
+    os._exit(0)
