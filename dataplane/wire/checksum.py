@@ -20,3 +20,10 @@ def pseudo_header(
     if source.version == 4:
         return source.packed + destination.packed + bytes((0, protocol)) + length.to_bytes(2, "big")
     return source.packed + destination.packed + length.to_bytes(4, "big") + bytes((0, 0, 0, protocol))
+
+
+def updated_checksum(checksum: int, old: int, new: int) -> int:
+    """A checksum after one 16-bit word under it changed (RFC 1624 3)."""
+    value = (0xFFFF - checksum) + (0xFFFF - old) + new
+    value = (value & 0xFFFF) + (value >> 16)
+    return 0xFFFF - ((value & 0xFFFF) + (value >> 16))
