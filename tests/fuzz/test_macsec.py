@@ -1,0 +1,29 @@
+"""The MACsec fuzz targets, each for a moment, and once with octets that were nobody's frame."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fuzz.macsec_targets import TARGETS, run, seeds
+
+SLOW = ("validate", "protect")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_seeds(target: str) -> None:
+    for octets in (b"", *seeds(target)):
+        TARGETS[target](octets)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_mutants(target: str) -> None:
+    run(target, 60 if target in SLOW else 2000, seed=1)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@settings(max_examples=50, deadline=None)
+@given(octets=st.binary(max_size=400))
+def test_noise(target: str, octets: bytes) -> None:
+    TARGETS[target](octets)
