@@ -1,0 +1,209 @@
+"""Coalescing (GRO): runs of in-order segments of one TCP connection, each run merged into one super-frame.
+
+A segment joins a run when its headers are those of the run's first one, but for what segmentation makes different, its
+sequence number follows, and its checksums are right. All segments of a run are equally long and not pushed (PSH), but
+for the last, which may be shorter or pushed. Whatever joins nothing goes on as it came: the kernel behind judges it.
+Payload is not copied: a super-frame is a list of buffers for one gathering write.
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from dataplane.batch import Batch
+from lab.ports import vnet
+from lab.ports.checksum import (
+    TCP,
+    finish,
+    fold,
+    native_words,
+    ones_complement_sum,
+    pseudo_header_sum,
+    row_sums,
+    swap,
+)
+from lab.ports.headers import network_offset
+
+Gather = list[bytes | bytearray | memoryview]
+
+_ACK, _PSH = 0x10, 0x08
+_DONT_FRAGMENT: Final = 0x40
+
+_word: Final = struct.Struct(">H")
+_double: Final = struct.Struct(">I")
+_from_bytes: Final = int.from_bytes
+
+
+class _Layout(NamedTuple):
+    """Where the parts of a TCP segment lie in its frame."""
+
+    network: int
+    transport: int
+    payload: int
+    is_ipv4: bool
+
+    @property
+    def addresses(self) -> int:
+        """Where the IP addresses start: the last thing before the TCP header."""
+        return self.transport - (8 if self.is_ipv4 else 32)
+
+
+def coalesce(batch: Batch, *, is_ethernet: bool = True) -> list[Gather]:
+    """Everything in `batch`, in its order, as writes to a device with vnet headers; views of the batch's octets.
+
+    Without `is_ethernet` the batch holds IP packets, not frames.
+    """
+    writes: list[Gather] = []
+    lengths, views, count = batch.lengths, batch.views, batch.count
+    index = 0
+    while index < count:
+        end = index + 1
+        view, length = views[index], lengths[index]
+        # A run needs a second segment that is no longer than the first.
+        if end < count and lengths[end] <= length:
+            layout = _layout(view, length, is_ethernet)
+            if layout is not None:
+                end = _run_end(batch, index, layout)
+                if end - index > 1:
+                    writes.append(_merge(batch, index, end, layout))
+                    index = end
+                    continue
+        writes.append([vnet.PLAIN, view[:length]])
+        index += 1
+    return writes
+
+
+def _layout(view: memoryview, length: int, is_ethernet: bool) -> _Layout | None:
+    """Where things are in a frame that may begin a run; None for every other frame."""
+    network = network_offset(view, length) if is_ethernet else 0
+    return None if network is None else _layout_of_ip(view, length, network)
+
+
+def _layout_of_ip(view: memoryview, length: int, network: int) -> _Layout | None:
+    if length < network + 40:
+        return None
+    is_ipv4 = view[network] == 0x45
+    if is_ipv4:
+        if view[network + 9] != TCP or view[network + 6] != _DONT_FRAGMENT or view[network + 7]:
+            return None
+        transport = network + 20
+        total = network + _word.unpack_from(view, network + 2)[0]
+    else:
+        transport = network + 40
+        if view[network] >> 4 != 6 or view[network + 6] != TCP or length < transport + 20:
+            return None
+        total = transport + _word.unpack_from(view, network + 4)[0]
+    payload = transport + (view[transport + 12] >> 4) * 4
+    # Padding after the packet, no payload, or flags that say more than "here is more": left alone.
+    if total != length or not transport + 20 <= payload < length or view[transport + 13] & ~_PSH != _ACK:
+        return None
+    return _Layout(network, transport, payload, is_ipv4)
+
+
+@lru_cache(maxsize=256)
+def _mask(layout: _Layout, *, is_last: bool = False) -> int:
+    """The bits of the headers, taken as one big number, that must be as expected in a run's segments."""
+    network, transport = layout.network, layout.transport
+    mask = bytearray(b"\xff" * layout.payload)
+    if layout.is_ipv4:
+        # With DF the identification means nothing (RFC 6864 4.1); checksums are checked apart.
+        mask[network + 4 : network + 6] = mask[network + 10 : network + 12] = b"\0\0"
+    mask[transport + 16 : transport + 18] = b"\0\0"
+    if is_last:
+        length_field = network + (2 if layout.is_ipv4 else 4)
+        mask[length_field : length_field + 2] = b"\0\0"
+        mask[transport + 13] ^= _PSH
+    return _from_bytes(mask, "big")
+
+
+def _run_end(batch: Batch, start: int, layout: _Layout) -> int:
+    """The index after the last segment of the run that begins at `start`."""
+    views, lengths, payload = batch.views, batch.lengths, layout.payload
+    first, length = views[start], lengths[start]
+    mss = length - payload
+    sequence = _double.unpack_from(first, layout.transport + 4)[0]
+    # No run is longer than an IP packet can say; nor does it pass the end of the sequence numbers, so that one addition
+    # to the headers, taken as one big number, makes those of the next segment.
+    most = min((65535 - payload) // mss, (0xFFFFFFFF - sequence) // mss)
+    limit = min(batch.count, start + most)
+    if first[layout.transport + 13] & _PSH or limit <= start + 1:
+        return start + 1
+    mask = _mask(layout)
+    step = mss << 8 * (payload - layout.transport - 8)
+    expected = (_from_bytes(first[:payload], "big") & mask) + step
+    end = start + 1
+    while end < limit and lengths[end] == length and _from_bytes(views[end][:payload], "big") & mask == expected:
+        expected += step
+        end += 1
+    good = _good_checksums(batch, start, end, layout)
+    if good < end:
+        return max(good, start + 1)
+    return end + 1 if end < limit and _is_last(batch, end, layout, expected, length) else end
+
+
+def _is_last(batch: Batch, index: int, layout: _Layout, expected: int, longest: int) -> bool:
+    """Whether a segment ends a run: shorter than the others, or pushed, and otherwise as the next one would be."""
+    view, length = batch.views[index], batch.lengths[index]
+    if not layout.payload < length <= longest or _layout_of_ip(view, length, layout.network) != layout:
+        return False
+    mask = _mask(layout, is_last=True)
+    same = _from_bytes(view[: layout.payload], "big") & mask == expected & mask
+    return same and _is_sound(view, length, layout)
+
+
+def _good_checksums(batch: Batch, start: int, end: int, layout: _Layout) -> int:
+    """The index of the first of these equally long segments that has a wrong checksum; `end` when all are right.
+
+    With its checksum, and for TCP with the pseudo-header, everything adds up to a multiple of 65535 other than 0.
+    """
+    length, words = batch.lengths[start], native_words(batch)[start:end]
+    totals = row_sums(words, layout.addresses, length)
+    if length & 1:
+        totals += batch.rows[start:end, length - 1] * np.uint32(swap(0x100))
+    pseudo = swap(TCP + length - layout.transport)
+    for index, total in enumerate(totals.tolist(), start):
+        if (total + pseudo) % 65535:
+            return index
+    if layout.is_ipv4:
+        for index, total in enumerate(row_sums(words, layout.network, layout.transport).tolist(), start):
+            if total % 65535:
+                return index
+    return end
+
+
+def _is_sound(view: memoryview, length: int, layout: _Layout) -> bool:
+    """Whether a single segment's checksums are right."""
+    total = ones_complement_sum(view[layout.addresses : length]) + TCP + length - layout.transport
+    if total % 65535:
+        return False
+    return not layout.is_ipv4 or ones_complement_sum(view[layout.network : layout.transport]) % 65535 == 0
+
+
+def _merge(batch: Batch, start: int, end: int, layout: _Layout) -> Gather:
+    """One super-frame of the segments `start` up to `end`: a vnet header with the headers, then the payloads."""
+    network, transport, payload, is_ipv4 = layout
+    views, lengths = batch.views, batch.lengths
+    length, last = lengths[start], lengths[end - 1]
+    octets = payload + (length - payload) * (end - start - 1) + last - payload
+    head = bytearray(views[start][:payload])
+    head[transport + 13] |= views[end - 1][transport + 13] & _PSH
+    if is_ipv4:
+        _word.pack_into(head, network + 2, octets - network)
+        _word.pack_into(head, network + 10, 0)
+        _word.pack_into(head, network + 10, finish(ones_complement_sum(head[network:transport])))
+    else:
+        _word.pack_into(head, network + 4, octets - transport)
+    addresses = head[layout.addresses : transport]
+    # As segmentation wants it: the pseudo-header's sum alone, not its complement.
+    _word.pack_into(head, transport + 16, fold(pseudo_header_sum(addresses, TCP, octets - transport)))
+    offload = vnet.HEADER.pack(
+        vnet.NEEDS_CHECKSUM, vnet.GSO_TCPV4 if is_ipv4 else vnet.GSO_TCPV6, payload, length - payload, transport, 16
+    )
+    gather: Gather = [offload + head]
+    gather += [view[payload:length] for view in views[start : end - 1]]
+    gather.append(views[end - 1][payload:last])
+    return gather

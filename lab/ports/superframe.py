@@ -1,0 +1,197 @@
+"""Segmentation: a TCP super-frame that the kernel left whole (TSO), cut into the segments that belong on a wire.
+
+The kernel hands over up to 64 KiB of one TCP connection under one set of headers, with the pseudo-header's sum in the
+checksum field. Every segment gets those headers, its own lengths, IPv4 identification, sequence number and flags, and
+real checksums. Many segments are made by columns, few one by one; both make the same octets.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, final
+
+import numpy as np
+
+from dataplane.batch import Batch
+from dataplane.errors import WireError
+from lab.ports.checksum import finish, fold, fold_rows, native_words, ones_complement_sum, row_sums, swap
+
+# By columns, one segment costs about as much as thirty do: below this many, one by one is cheaper.
+BY_COLUMNS: Final = 12
+
+_INDEX: Final = np.arange(65536, dtype=np.uint32)
+_FIN, _PSH, _CWR = 0x01, 0x08, 0x80
+_LAST_ONLY: Final = _FIN | _PSH
+_word: Final = struct.Struct(">H")
+_two_words: Final = struct.Struct(">HH")
+_double: Final = struct.Struct(">I")
+
+
+@final
+class SuperFrame:
+    """One super-frame on its way into batches, segment by segment.
+
+    `network` and `transport` say where the IP and the TCP header start, `mss` how many octets of payload a segment
+    carries. The frame's octets stay the caller's, and must stay unchanged until the last segment has been taken.
+    """
+
+    __slots__ = (
+        "_frame", "_head", "_identification", "_is_ipv4", "_network_sum", "_next", "_pseudo_sum", "_sequence",
+        "_tcp_flags", "_transport_sum", "count", "header_octets", "mss", "network", "transport",
+    )  # fmt: skip
+
+    def __init__(self, frame: memoryview, *, network: int, transport: int, mss: int) -> None:
+        """Read the headers.
+
+        Raises:
+            WireError: these are not the headers of a super-frame.
+        """
+        length = len(frame)
+        if mss < 1 or transport + 20 > length or network + 20 > transport:
+            raise WireError("a super-frame without room for its headers")
+        version = frame[network] >> 4
+        if version not in (4, 6) or (version == 6 and network + 40 > transport):
+            raise WireError("a super-frame that is neither IPv4 nor IPv6")
+        header_octets = transport + (frame[transport + 12] >> 4) * 4  # RFC 9293 3.1: data offset
+        if not transport + 20 <= header_octets < length:
+            raise WireError("a super-frame without payload, or with an impossible data offset")
+        self._frame = frame
+        self._is_ipv4 = version == 4
+        self.network, self.transport, self.mss, self.header_octets = network, transport, mss, header_octets
+        self.count = -(-(length - header_octets) // mss)
+        self._next = 0
+        self._head = head = bytearray(frame[:header_octets])
+        self._sequence: int = _double.unpack_from(head, transport + 4)[0]
+        self._identification: int = _word.unpack_from(head, network + 4)[0]
+        self._tcp_flags = head[transport + 13]
+        # What the kernel left in the checksum field is the pseudo-header's sum for the whole TCP length.
+        partial: int = _word.unpack_from(head, transport + 16)[0]
+        self._pseudo_sum = partial + 65535 - fold((length - transport >> 16) + (length - transport & 0xFFFF))
+        # The fields that differ from segment to segment are zero in the common headers, and so in their sums.
+        _double.pack_into(head, transport + 4, 0)
+        head[transport + 13] = 0
+        _word.pack_into(head, transport + 16, 0)
+        if self._is_ipv4:
+            head[network + 2 : network + 6] = bytes(4)
+            head[network + 10 : network + 12] = bytes(2)
+        self._network_sum = ones_complement_sum(head[network:transport])
+        self._transport_sum = ones_complement_sum(head[transport:])
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every segment has been taken."""
+        return self._next == self.count
+
+    @property
+    def longest(self) -> int:
+        """The octets of the longest segment, as a frame."""
+        return min(self.header_octets + self.mss, len(self._frame))
+
+    def fill(self, batch: Batch) -> int:
+        """Append the next segments, as many as there are free slots; give their count. Slots have room for `longest`.
+
+        The slots' size is even, so that a row ends with a whole word.
+        """
+        segments = min(self.count - self._next, batch.slots - batch.count)
+        if segments >= BY_COLUMNS:
+            self._fill_by_columns(batch, segments)
+        else:
+            self._fill_one_by_one(batch, segments)
+        self._next += segments
+        return segments
+
+    def _fill_one_by_one(self, batch: Batch, segments: int) -> None:
+        head, network, transport, header_octets = self._head, self.network, self.transport, self.header_octets
+        slot = batch.count
+        for index, payload_sum in enumerate(self._copy_payloads(batch, segments), self._next):
+            view, length = batch.views[slot], batch.lengths[slot]
+            view[:header_octets] = head
+            if self._is_ipv4:
+                identification = (self._identification + index) & 0xFFFF
+                _two_words.pack_into(view, network + 2, length - network, identification)
+                _word.pack_into(view, network + 10, finish(self._network_sum + length - network + identification))
+            else:
+                _word.pack_into(view, network + 4, length - network - 40)
+            sequence = (self._sequence + index * self.mss) & 0xFFFFFFFF
+            flags = self._flags(index)
+            _double.pack_into(view, transport + 4, sequence)
+            view[transport + 13] = flags
+            total = self._pseudo_sum + length - transport + self._transport_sum
+            total += (sequence >> 16) + (sequence & 0xFFFF) + flags + payload_sum
+            _word.pack_into(view, transport + 16, finish(total))
+            slot += 1
+        batch.count = slot
+
+    def _copy_payloads(self, batch: Batch, segments: int) -> list[int]:
+        """Copy the payloads, each to its place, set the lengths, give the payloads' sums."""
+        frame, header_octets, mss, views = self._frame, self.header_octets, self.mss, batch.views
+        start = header_octets + self._next * mss
+        first = batch.count
+        for slot in range(first, first + segments):
+            payload = frame[start : start + mss]
+            batch.lengths[slot] = length = header_octets + len(payload)
+            views[slot][header_octets:length] = payload
+            start += mss
+        last = first + segments - 1
+        sums = []
+        if segments > 1:
+            # All payloads but the last one are equally long, so numpy's fixed cost is paid once.
+            rows = slice(first, last)
+            totals = row_sums(native_words(batch)[rows], header_octets, header_octets + mss)
+            if mss & 1:
+                totals += batch.rows[rows, header_octets + mss - 1] * np.uint32(swap(0x100))
+            sums = [swap(fold(total)) for total in totals.tolist()]
+        return [*sums, ones_complement_sum(views[last][header_octets : batch.lengths[last]])]
+
+    def _flags(self, index: int) -> int:
+        """A segment's TCP flags: the end's on the last one, CWR on the first one (RFC 3168 6.1.2)."""
+        flags = self._tcp_flags
+        if index + 1 < self.count:
+            flags &= ~_LAST_ONLY
+        return flags & ~_CWR if index else flags
+
+    def _fill_by_columns(self, batch: Batch, segments: int) -> None:
+        network, transport = self.network, self.transport
+        first, slot = self._next, batch.count
+        end = slot + segments
+        rows, words = batch.rows[slot:end], native_words(batch)[slot:end]
+        full, last = self._copy_octets(batch, slot, segments)
+        index = _INDEX[first : first + segments]
+        sequences = index * np.uint32(self.mss) + np.uint32(self._sequence)
+        rows[:, transport + 4 : transport + 8] = sequences.astype(">u4").view(np.uint8).reshape(segments, 4)
+        rows[:, transport + 13] = self._flags(first + 1)
+        rows[0, transport + 13] = self._flags(first)
+        rows[-1, transport + 13] = self._flags(first + segments - 1)
+        if self._is_ipv4:
+            words[:, network + 2 >> 1] = swap(full - network)
+            words[-1, network + 2 >> 1] = swap(last - network)
+            identifications = (index + np.uint32(self._identification)).astype(">u2")
+            rows[:, network + 4 : network + 6] = identifications.view(np.uint8).reshape(segments, 2)
+            words[:, network + 10 >> 1] = fold_rows(row_sums(words, network, transport)) ^ 0xFFFF
+        else:
+            words[:, network + 4 >> 1] = swap(full - network - 40)
+            words[-1, network + 4 >> 1] = swap(last - network - 40)
+        totals = row_sums(words, transport, full + 1)
+        totals[:-1] += swap(fold(self._pseudo_sum + full - transport))
+        totals[-1] += swap(fold(self._pseudo_sum + last - transport))
+        words[:, transport + 16 >> 1] = fold_rows(totals) ^ 0xFFFF
+        batch.lengths[slot:end] = [full] * (segments - 1) + [last]
+        batch.count = end
+
+    def _copy_octets(self, batch: Batch, slot: int, segments: int) -> tuple[int, int]:
+        """Copy headers and payloads, with zeros up to the next whole word; give all segments' and the last's length."""
+        header_octets, mss, rows = self.header_octets, self.mss, batch.rows[slot : slot + segments]
+        full = header_octets + mss
+        payload = self._frame[header_octets + self._next * mss : header_octets + (self._next + segments) * mss]
+        whole = len(payload) // mss
+        rows[:, :header_octets] = np.frombuffer(self._head, np.uint8)
+        rows[:whole, header_octets:full] = np.frombuffer(payload, np.uint8, whole * mss).reshape(whole, mss)
+        if full & 1:
+            rows[:, full] = 0
+        if whole == segments:
+            return full, full
+        rest = payload[whole * mss :]
+        last = header_octets + len(rest)
+        rows[-1, last:full] = 0
+        batch.views[slot + whole][header_octets:last] = rest
+        return full, last
