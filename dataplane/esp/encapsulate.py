@@ -159,6 +159,7 @@ class Encapsulation:
         sequence = sa.next_sequence
         if not sa.take(1, text):
             self._sad.expire(sa, sa.spent)
+            self._touched.discard(sa)
             return self.packet(packet, out, slot, now)
         inner: memoryview | bytearray = packet
         if tunnel.greatest_mss is not None:
