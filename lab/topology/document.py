@@ -23,6 +23,8 @@ MAX_OCTETS = 1 << 20
 MAX_VALUES = 200_000
 
 _TAG = "tag:yaml.org,2002:"
+# JSON writes some characters as two codes, which YAML reads as two halves that are no characters.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _CONSTRUCT: Mapping[str, Callable[[str], Value]] = {
     "int": int,
     "float": float,
@@ -134,6 +136,9 @@ class _Reading:
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> Value | None:
         text: str = node.value
         kind = node.tag.removeprefix(_TAG)
+        if _SURROGATE.search(text):
+            self._problem(node, "holds half of a character; write the character itself, or its code as \\UXXXXXXXX")
+            return None
         if kind == "null":
             what = repr(path[-1]) if path and isinstance(path[-1], str) else "an item"
             self._problem(node, f"{what} is empty; write a value or take it away")
@@ -154,7 +159,7 @@ class _Reading:
             if key_node.tag == _TAG + "merge":
                 self._merge(value_node, path, result)
                 continue
-            if not isinstance(key_node, yaml.ScalarNode):
+            if not isinstance(key_node, yaml.ScalarNode) or _SURROGATE.search(key_node.value):
                 self._problem(key_node, "a key must be a word")
                 continue
             key = key_node.value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def find(name: str) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    if path.parent == Path() and path.suffix not in _ENDINGS:
+    if os.sep not in name and path.suffix not in _ENDINGS:
         known = shipped()
         if name in known:
             return known[name]

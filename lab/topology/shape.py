@@ -37,12 +37,15 @@ _RECORDS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("expect/*", "an expectation", raw.RawExpect),
 )
 
+# What is cut out may leave its holder incomplete, which is then cut out in the next round, level by level.
+_ROUNDS = 10
+
 
 def shape(problems: Problems) -> raw.RawTopology | None:
     """Read the document as a topology, without what was wrong in it; None when nothing sensible is left."""
     data = copy.deepcopy(problems.document.data)
     cut: set[Path] = set()
-    while True:
+    for _ in range(_ROUNDS):
         try:
             return raw.RawTopology.model_validate(data)
         except ValidationError as error:
@@ -56,20 +59,24 @@ def shape(problems: Problems) -> raw.RawTopology | None:
             broken = path[:-1] if missing else path
             if not broken:
                 return None
-            cut.add(broken)
             _cut(data, broken)
+            cut.add(broken)
+    return None
 
 
 def _cut(data: Value, path: Path) -> None:
     """Take out what stands at `path`. An item keeps its place, and a name in a mapping of names stays known."""
     holder: Value | None = data
     for step in path[:-1]:
-        if holder is None:
-            return
-        holder = cast("dict[str | int, Value | None]", holder)[step]
+        if isinstance(holder, dict):
+            holder = holder.get(str(step))
+        elif isinstance(holder, list):
+            holder = holder[int(step)]
     last = path[-1]
-    if isinstance(holder, list) or (isinstance(holder, dict) and _is_name(path)):
-        cast("dict[str | int, Value | None]", holder)[last] = None
+    if isinstance(holder, list):
+        holder[int(last)] = None
+    elif isinstance(holder, dict) and _is_name(path):
+        cast("dict[str, Value | None]", holder)[str(last)] = None
     elif isinstance(holder, dict):
         holder.pop(str(last), None)
 
