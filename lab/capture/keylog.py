@@ -16,6 +16,7 @@ from lab.capture.keyfields import FieldError, Fields
 from lab.capture.keys import EspSa, IkeSa, Key, MacsecSak, MkaCak
 from lab.errors import InputError, Problem
 
+_MOST_PROBLEMS: Final = 20
 _READERS: Final[dict[str, Callable[[Fields], Key]]] = {
     kind.TYPE: kind.read for kind in (MkaCak, MacsecSak, IkeSa, EspSa)
 }
@@ -44,6 +45,9 @@ def read(path: Path) -> tuple[Key, ...]:
             problems.append(Problem(file=str(path), line=number, text="not a JSON object in UTF-8, one a line"))
         else:
             keys += [] if key is None else [key]
+    if len(problems) > _MOST_PROBLEMS:
+        text = f"and {len(problems) - _MOST_PROBLEMS} lines more are wrong: is this a key log?"
+        problems[_MOST_PROBLEMS:] = [Problem(file=str(path), text=text)]
     if problems:
         raise InputError(problems)
     return tuple(keys)

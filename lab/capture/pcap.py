@@ -11,7 +11,10 @@ import struct
 from collections.abc import Iterator
 from typing import Final, final
 
-from lab.capture.frame import LINK_TYPES, CaptureInterface, Frame
+import numpy as np
+
+from lab.capture.burst import Burst
+from lab.capture.frame import LINK_TYPES, CaptureInterface
 from lab.capture.window import MOST_OCTETS, Window
 
 # magic -> byte order, nanoseconds a tick
@@ -22,6 +25,7 @@ MAGICS: Final = {
     b"\xa1\xb2\x3c\x4d": (">", 1),
 }
 _FCS_PRESENT: Final = 1 << 26
+_HEAD: Final = 16
 
 
 @final
@@ -43,33 +47,54 @@ class PcapReader:
         self.comments: Final[list[str]] = []
         self.dropped: Final = 0
 
-    def __iter__(self) -> Iterator[Frame]:
-        window, tick = self._window, self._tick
-        link_type, fcs = self.interfaces[0].link_type, self.interfaces[0].fcs_octets
-        unpack = struct.Struct(self._order + "IIII").unpack_from
-        data, position, room = window.data, 24, len(window.data)
-        number = 0
-        while True:
-            start = position + 16
-            if start > room:
-                if not window.need(position, 16):
-                    return
-                data, position, start, room = window.data, 0, 16, len(window.data)
-            seconds, fraction, captured, original = unpack(data, position)
-            end = start + captured
-            if captured > original or captured > MOST_OCTETS:
-                window.refuse_at(position, f"claims {captured} octets captured of a frame of {original}")
-            if end > room:
-                window.need(position, 16 + captured)
-                data, position, start, end, room = window.data, 0, 16, 16 + captured, len(window.data)
-            number += 1
-            window.frames = number
-            octets = data[start:end]
-            if fcs:
-                original = max(original - fcs, 0)
-                octets = octets[:original]
-            yield Frame(number, octets, original, seconds * 1_000_000_000 + fraction * tick, link_type, None, 0)
-            position = end
+    def bursts(self) -> Iterator[Burst]:
+        """The frames, as many at a time as the window holds."""
+        window = self._window
+        unpack = struct.Struct(self._order + "I").unpack_from
+        position = 24
+        while window.need(position, _HEAD):
+            data, room, position = window.data, len(window.data), 0
+            starts = []
+            while position + _HEAD <= room:
+                end = position + _HEAD + unpack(data, position + 8)[0]
+                if end > room:
+                    break
+                starts.append(position + _HEAD)
+                position = end
+            if starts:
+                yield from self._burst(data, starts)
+                continue
+            captured, original = struct.unpack_from(self._order + "II", data, 8)
+            self._check(0, captured, original)
+            window.need(0, _HEAD + captured)
+
+    def _burst(self, data: bytes, starts: list[int]) -> Iterator[Burst]:
+        """The whole records whose frames start there; refuses the first of them that cannot be."""
+        window = self._window
+        at = np.array(starts, np.int64)
+        heads = np.frombuffer(data, np.uint8)[at[:, None] + np.arange(-_HEAD, 0)].view(self._order + "u4")
+        seconds, fraction, captured, originals = heads.astype(np.int64).T
+        impossible = np.flatnonzero((captured > originals) | (captured > MOST_OCTETS))
+        good = int(impossible[0]) if len(impossible) else len(at)
+        lengths = np.maximum(originals - self.interfaces[0].fcs_octets, 0)
+        ends = at + np.minimum(captured, lengths)
+        times = seconds * 1_000_000_000 + fraction * self._tick
+        first = window.frames + 1
+        window.frames += good
+        origin = (self.interfaces[0].link_type, None, 0)
+        yield Burst(
+            data,
+            first,
+            (at[:good], ends[:good], lengths[:good], times[:good]),
+            np.zeros(good, np.int64),
+            [origin],
+        )
+        if good < len(at):
+            self._check(starts[good] - _HEAD, int(captured[good]), int(originals[good]))
+
+    def _check(self, position: int, captured: int, original: int) -> None:
+        if captured > original or captured > MOST_OCTETS:
+            self._window.refuse_at(position, f"claims {captured} octets captured of a frame of {original}")
 
 
 def unknown_link_type(link_type: int) -> str:

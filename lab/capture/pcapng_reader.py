@@ -10,12 +10,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, final
 
+import numpy as np
+
 from lab.capture import pcapng
-from lab.capture.frame import LINK_TYPES, CaptureInterface, Direction, Frame
+from lab.capture.burst import Burst, Origin
+from lab.capture.frame import LINK_TYPES, CaptureInterface, Direction
 from lab.capture.pcap import unknown_link_type
 from lab.capture.window import MOST_OCTETS, Window
 
 _DIRECTIONS: Final = {flag: direction for direction, flag in pcapng.FLAG_DIRECTION.items()}
+_LAST_TIME: Final = (1 << 63) - 1
+_SECTION_START: Final = b"\x0a\x0d\x0d\x0a"
 _ORDERS: Final = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 
 
@@ -27,11 +32,32 @@ class _Interface:
     link_type: int
     snap_length: int
     fcs: int
-    multiplier: int
-    divisor: int
+    ticks: int
     offset_ns: int
     lost_between: int = 0
     lost_in_all: int = 0
+
+
+@final
+class _Rows:
+    """The frames found in the window so far."""
+
+    def __init__(self) -> None:
+        self._rows: Final[list[tuple[int, int, int, int, int]]] = []
+        self._origins: Final[dict[Origin, int]] = {}
+
+    def add(self, start: int, end: int, length: int, when: int, origin: Origin) -> None:
+        place = self._origins.setdefault(origin, len(self._origins))
+        self._rows.append((start, end, length, min(max(when, 0), _LAST_TIME), place))
+
+    def flush(self, window: Window) -> Iterator[Burst]:
+        """The frames as a burst, if there are any; the window may slide after it."""
+        if self._rows:
+            starts, ends, lengths, times, origin = np.array(self._rows, np.int64).T
+            burst = Burst(window.data, window.frames + 1, (starts, ends, lengths, times), origin, list(self._origins))
+            window.frames += len(self._rows)
+            self._rows.clear()
+            yield burst
 
 
 @final
@@ -41,8 +67,9 @@ class PcapngReader:
     def __init__(self, window: Window) -> None:
         self._window: Final = window
         self._order = "<"
-        self._head = struct.Struct("<II").unpack_from
+        self._word = struct.Struct("<I").unpack_from
         self._packet = struct.Struct("<IIIII").unpack_from
+        self._settled = -1
         self._section: list[_Interface] = []
         # Most frames bear the same few options: direction, FCS. Those are parsed once.
         self._plain_options: dict[bytes, tuple[Direction | None, int | None]] = {}
@@ -55,104 +82,104 @@ class PcapngReader:
         """Frames that the file says are missing: counted between frames, or in all by an interface's statistics."""
         return sum(max(interface.lost_between, interface.lost_in_all) for interface in self._all)
 
-    def __iter__(self) -> Iterator[Frame]:
-        window = self._window
-        end, number = 0, 0
+    def bursts(self) -> Iterator[Burst]:
+        """The frames, as many at a time as the window holds."""
+        window, rows, position = self._window, _Rows(), 0
         while True:
-            block_type, position, end = self._next_block(end)
-            if block_type is None:
-                return
+            end = self._whole_block(position)
+            if end is None:
+                yield from rows.flush(window)
+                if not self._fill(position):
+                    return
+                position = 0
+                continue
+            (block_type,) = self._word(window.data, position)
             try:
                 if block_type == pcapng.ENHANCED_PACKET:
-                    frame = self._enhanced(window.data, position, end, number + 1)
+                    self._enhanced(window.data, position, end, rows)
                 elif block_type in (pcapng.SIMPLE_PACKET, pcapng.OBSOLETE_PACKET):
-                    frame = self._older(block_type, window.data[position:end], number + 1)
+                    self._older(block_type, window.data, position, end, rows)
                 else:
                     self._describe(block_type, window.data[position + 8 : end - 4])
-                    continue
             except (struct.error, ValueError, IndexError) as error:
+                yield from rows.flush(window)
                 window.refuse_at(position, f"is a block of type {block_type:#x} that is not right: {error}")
-            number += 1
-            window.frames = number
-            yield frame
+            position = end
 
-    def _next_block(self, position: int) -> tuple[int | None, int, int]:
-        """The type of the block at `position`, where it starts now, and where it ends; no type at the file's end."""
+    def _whole_block(self, position: int) -> int | None:
+        """Where the block at `position` ends, if it is right and all of it is in the window."""
+        data = self._window.data
+        # A section may change the byte order: it is settled in `_fill`, where nothing is left to flush.
+        unsettled = position + 12 > len(data) or data[position : position + 4] == _SECTION_START
+        if unsettled and self._settled != self._window.start + position:
+            return None
+        end = position + int(self._word(data, position + 4)[0])
+        whole = position + 12 <= end <= len(data) and not end & 3 ^ position & 3
+        return end if whole and data[end - 4 : end] == data[position + 4 : position + 8] else None
+
+    def _fill(self, position: int) -> bool:
+        """Make the window start with the whole block that begins at `position`; False at the file's end."""
         window = self._window
-        if position + 12 > len(window.data):
-            if not window.need(position, 12):
-                return None, 0, 0
-            position = 0
-        data = window.data
-        if data[position : position + 4] == b"\x0a\x0d\x0d\x0a":
-            self._start_section(data[position + 8 : position + 12], position)
-        block_type, total = self._head(data, position)
+        if not window.need(position, 12):
+            return False
+        self._settled = window.start
+        if window.data[:4] == _SECTION_START:
+            self._start_section(window.data[8:12])
+        (total,) = self._word(window.data, 4)
         if total < 12 or total & 3 or total > MOST_OCTETS:
-            window.refuse_at(position, f"is a block that claims {total} octets")
-        end = position + total
-        if end > len(data):
-            window.need(position, total)
-            data, position, end = window.data, 0, total
-        if data[end - 4 : end] != data[position + 4 : position + 8]:
-            window.refuse_at(position, f"is a block of {total} octets whose second length differs from its first")
-        return block_type, position, end
+            window.refuse_at(0, f"is a block that claims {total} octets")
+        window.need(0, total)
+        if window.data[total - 4 : total] != window.data[4:8]:
+            window.refuse_at(0, f"is a block of {total} octets whose second length differs from its first")
+        return True
 
-    def _start_section(self, magic: bytes, position: int) -> None:
+    def _start_section(self, magic: bytes) -> None:
         if magic not in _ORDERS:
-            self._window.refuse_at(position, f"is a section header whose byte-order magic is {magic.hex()}")
+            self._window.refuse_at(0, f"is a section header whose byte-order magic is {magic.hex()}")
         self._order = _ORDERS[magic]
-        self._head = struct.Struct(self._order + "II").unpack_from
+        self._word = struct.Struct(self._order + "I").unpack_from
         self._packet = struct.Struct(self._order + "IIIII").unpack_from
         self._section = []
         self._plain_options = {}
 
-    def _enhanced(self, data: bytes, position: int, end: int, number: int) -> Frame:
+    def _enhanced(self, data: bytes, position: int, end: int, rows: _Rows) -> None:
         index, high, low, captured, original = self._packet(data, position + 8)
-        options = position + 28 + (captured + 3 & ~3)
+        start = position + 28
+        options = start + (captured + 3 & ~3)
         if options > end - 4:
             raise ValueError(f"{captured} octets do not fit into it")
         direction, fcs = None, None
         if options < end - 4:
             given = data[options : end - 4]
             direction, fcs = self._plain_options.get(given) or self._frame_options(index, given)
-        octets = data[position + 28 : position + 28 + captured]
-        return self._frame(number, index, octets, original, high << 32 | low, direction, fcs)
+        self._row(rows, index, (start, captured, original, high << 32 | low), direction, fcs)
 
-    def _older(self, block_type: int, block: bytes, number: int) -> Frame:
+    def _older(self, block_type: int, data: bytes, position: int, end: int, rows: _Rows) -> None:
         if block_type == pcapng.SIMPLE_PACKET:
-            (original,) = struct.unpack_from(self._order + "I", block, 8)
-            snap = self._interface(0).snap_length or original
-            captured = min(original, snap)
-            if captured > len(block) - 16:
-                raise ValueError(f"{captured} octets do not fit into it")
-            return self._frame(number, 0, block[12 : 12 + captured], original, None, None, None)
-        index, lost, high, low, captured, original = struct.unpack_from(self._order + "HHIIII", block, 8)
-        if captured > len(block) - 32:
+            (original,) = self._word(data, position + 8)
+            captured = min(original, self._interface(0).snap_length or original)
+            index, start, ticks = 0, position + 12, 0
+        else:
+            index, lost, high, low, captured, original = struct.unpack_from(self._order + "HHIIII", data, position + 8)
+            start, ticks = position + 28, high << 32 | low
+            self._interface(index).lost_between += 0 if lost == 0xFFFF else lost
+        if start + captured > end - 4:
             raise ValueError(f"{captured} octets do not fit into it")
-        self._interface(index).lost_between += 0 if lost == 0xFFFF else lost
-        return self._frame(number, index, block[28 : 28 + captured], original, high << 32 | low, None, None)
+        self._row(rows, index, (start, captured, original, ticks), None, None)
 
-    def _frame(
-        self,
-        number: int,
-        index: int,
-        octets: bytes,
-        original: int,
-        ticks: int | None,
-        direction: Direction | None,
-        fcs: int | None,
-    ) -> Frame:
+    def _row(
+        self, rows: _Rows, index: int, place: tuple[int, int, int, int], direction: Direction | None, fcs: int | None
+    ) -> None:
+        """Add a frame: where it starts, octets captured and on the wire, ticks; what its options say."""
+        start, captured, original, ticks = place
         interface = self._interface(index)
         if interface.link_type not in LINK_TYPES:
             raise ValueError(f"the file {unknown_link_type(interface.link_type)}")
-        if len(octets) > original:
-            raise ValueError(f"it claims {len(octets)} octets captured of a frame of {original}")
-        cut = interface.fcs if fcs is None else fcs
-        if cut:
-            original = max(original - cut, 0)
-            octets = octets[:original]
-        when = 0 if ticks is None else ticks * interface.multiplier // interface.divisor + interface.offset_ns
-        return Frame(number, octets, original, when, interface.link_type, direction, interface.index)
+        if captured > original:
+            raise ValueError(f"it claims {captured} octets captured of a frame of {original}")
+        length = max(original - (interface.fcs if fcs is None else fcs), 0)
+        when = ticks * 1_000_000_000 // interface.ticks + interface.offset_ns if ticks else 0
+        rows.add(start, start + min(captured, length), length, when, (interface.link_type, direction, interface.index))
 
     def _interface(self, index: int) -> _Interface:
         if index >= len(self._section):
@@ -197,9 +224,7 @@ class PcapngReader:
         ticks = 1 << (resolution & 0x7F) if resolution & 0x80 else 10**resolution
         (seconds,) = struct.unpack(self._order + "q", options.get(pcapng.IF_TSOFFSET, bytes(8)))
         fcs = options.get(pcapng.IF_FCSLEN, b"\0")[0]
-        self._section.append(
-            _Interface(len(self._all), link_type, snap_length, fcs, 1_000_000_000, ticks, seconds * 1_000_000_000)
-        )
+        self._section.append(_Interface(len(self._all), link_type, snap_length, fcs, ticks, seconds * 1_000_000_000))
         self._all.append(self._section[-1])
         self.interfaces.append(
             CaptureInterface(

@@ -63,6 +63,8 @@ class Window:
 
         Gives False where the file ends just there. A file that ends inside the `count` octets is refused.
         """
+        if not position and len(self.data) >= count:
+            return True
         parts = [self.data[position:]]
         have = len(parts[0])
         self.start += position
@@ -78,8 +80,8 @@ class Window:
         self.data = b"".join(parts)
         if have < count and have:
             self.refuse(
-                f"is cut off: {self._so_far()}, then {have} octets, from octet {self.start}, of {count} or more"
-                " that belong together"
+                f"is cut off: {self._so_far()}; at octet {self.start} begin {count} octets or more, of which there are"
+                f" {have}"
             )
         return have >= count
 

@@ -34,12 +34,12 @@ class Tally:
     tokens: list[int] = field(default_factory=lambda: [0] * 4)
     readable: int = 0
 
-    def credit(self, kind: int, under: int) -> None:
-        """Count one frame of class `kind`, whose content was found under these layers."""
-        self.frames += 1
-        self.under[under] += 1
+    def credit(self, kind: int, under: int, frames: int = 1) -> None:
+        """Count frames of class `kind`, whose content was found under these layers."""
+        self.frames += frames
+        self.under[under] += frames
         if kind not in _NEGOTIATION:
-            self.data += 1
+            self.data += frames
 
 
 @final

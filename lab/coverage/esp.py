@@ -9,11 +9,11 @@ from lab.capture.keys import EspSa
 from lab.coverage.census import AUTHENTICATED, ESP, ESP_NULL, FAILED, NO_KEY
 from lab.coverage.numbers import full_numbers
 from lab.coverage.sight import Found, forbidden
-from lab.coverage.transforms import Opener, make_opener
+from lab.coverage.transforms import Opener, fits, make_opener
 
 
 @final
-class _Sa:
+class Sa:
     """One SA of the key log, ready to open packets, and how far its sequence numbers have come."""
 
     __slots__ = ("destination", "esn", "key_id", "kind", "name", "opener", "sequence")
@@ -29,55 +29,48 @@ class _Sa:
         self.key_id: Final = key.key_id
         self.name: Final = key.encryption.name + (f" with {key.integrity.name}" if key.integrity else "")
 
+    def open(self, packet: bytes) -> bytes | None:
+        """The payload with its trailer, or None where the ICV says no, or nobody here can compute it."""
+        if self.opener is None:
+            return None
+        header, body = packet[:8], packet[8:]
+        if not self.esn:
+            return self.opener.open(header, body, b"")
+        for sequence in full_numbers(int.from_bytes(header[4:], "big"), self.sequence):
+            payload = self.opener.open(header, body, (sequence >> 32).to_bytes(4, "big"))
+            if payload is not None:
+                self.sequence = max(self.sequence, sequence)
+                return payload
+        return None
+
 
 @final
 class EspOpener:
     """All ESP SAs of a key log, looked up by SPI and, where one is given, destination."""
 
     def __init__(self, keys: Iterable[EspSa], *, reveal: bool) -> None:
-        self._by_spi: Final[dict[bytes, list[_Sa]]] = {}
+        self._by_spi: Final[dict[bytes, list[Sa]]] = {}
         for key in keys:
-            self._by_spi.setdefault(key.spi, []).insert(0, _Sa(key, reveal=reveal))  # newest first
+            self._by_spi.setdefault(key.spi, []).insert(0, Sa(key, reveal=reveal))  # newest first
 
-    def kind(self, spi: bytes, destination: bytes) -> int:
-        """The census class of packets of an SPI, from the key log alone."""
-        for sa in self._by_spi.get(spi, ()):
-            if sa.destination in (None, destination):
-                return sa.kind
-        return ESP
+    def candidates(self, spi: bytes, destination: bytes) -> list[Sa]:
+        """The SAs that packets with this SPI to this destination may belong to, the newest first."""
+        return [sa for sa in self._by_spi.get(spi, ()) if sa.destination in (None, destination)]
 
     def open(self, packet: bytes, destination: bytes) -> Found:
         """Check one whole ESP packet, from its SPI to its ICV."""
         spi = packet[:4]
-        found = [sa for sa in self._by_spi.get(spi, ()) if sa.destination in (None, destination)]
+        found = self.candidates(spi, destination)
         if not found:
             return Found(ESP, NO_KEY, reason=f"no SA with SPI {spi.hex()} to this destination in the key log")
-        closed = [sa for sa in found if sa.opener is None]
-        if len(closed) == len(found):
-            return Found(found[0].kind, NO_KEY, reason=f"{closed[0].name} cannot be computed here")
-        fitting = [sa for sa in found if sa.opener is not None and _fits(sa.opener, len(packet) - 8)]
+        able = [sa for sa in found if sa.opener is not None]
+        if not able:
+            return Found(found[0].kind, NO_KEY, reason=f"{found[0].name} cannot be computed here")
+        fitting = [sa for sa in able if sa.opener is not None and fits(sa.opener, len(packet) - 8)]
         if not fitting:
             return forbidden("ESP packet of a length that its SA's transforms cannot have made (RFC 4303 2)")
         for sa in fitting:
-            payload = _try(sa, packet)
+            payload = sa.open(packet)
             if payload is not None:
                 return Found(sa.kind, AUTHENTICATED, payload)
         return Found(fitting[0].kind, FAILED, reason=f"the ICV does not fit {fitting[0].key_id}")
-
-
-def _fits(opener: Opener, octets: int) -> bool:
-    return octets >= opener.least_octets and (octets - opener.least_octets) % opener.block_octets == 0
-
-
-def _try(sa: _Sa, packet: bytes) -> bytes | None:
-    if sa.opener is None:
-        return None
-    header, body = packet[:8], packet[8:]
-    if not sa.esn:
-        return sa.opener.open(header, body, b"")
-    for sequence in full_numbers(int.from_bytes(header[4:], "big"), sa.sequence):
-        payload = sa.opener.open(header, body, (sequence >> 32).to_bytes(4, "big"))
-        if payload is not None:
-            sa.sequence = max(sa.sequence, sequence)
-            return payload
-    return None

@@ -8,7 +8,7 @@ from typing import Final, final
 from lab.capture.keys import IkeSa
 from lab.coverage.census import AUTHENTICATED, FAILED, IKE, NO_KEY
 from lab.coverage.sight import Found, forbidden
-from lab.coverage.transforms import Opener, make_opener
+from lab.coverage.transforms import Opener, fits, make_opener
 
 _NOTIFY: Final = 41
 _SK: Final = 46
@@ -66,8 +66,7 @@ class IkeOpener:
                 continue
             known = True
             body = message[header_end:]
-            fits = len(body) >= opener.least_octets and (len(body) - opener.least_octets) % opener.block_octets == 0
-            if fits and opener.open(message[:header_end], body, b"") is not None:
+            if fits(opener, len(body)) and opener.open(message[:header_end], body, b"") is not None:
                 return Found(IKE, AUTHENTICATED)
         if not known:
             return Found(IKE, NO_KEY, reason=f"{sas[0].name} cannot be computed here")

@@ -12,7 +12,7 @@ from lab.capture.keys import MacsecSak
 from lab.coverage.census import AUTHENTICATED, FAILED, MACSEC_ENCRYPTED, MACSEC_INTEGRITY_ONLY, NO_KEY
 from lab.coverage.classify import ES, ICV_OCTETS, SC, SCB, E
 from lab.coverage.mka import DistributedSak
-from lab.coverage.numbers import full_numbers
+from lab.coverage.numbers import full_numbers, nearest_number
 from lab.coverage.sight import Found, forbidden
 
 _MOST_SSCIS: Final = 16
@@ -43,6 +43,32 @@ class Sa:
                 self.pn = max(self.pn, pn)
                 return opened
         return None
+
+    def open_run(self, data: bytes, starts: list[int], ends: list[int], tag_end: int) -> list[bytes | None]:
+        """Open many encrypted frames of `data`, whose Secure Data begins `tag_end` octets into each.
+
+        As `open`, but only with the nearest PN; not for SAs with a confidentiality offset.
+        """
+        lows = [data[start + 16 : start + 20] for start in starts]
+        if self.xpn:
+            near, mask = self.pn, self._mask
+            pns = [nearest_number(int.from_bytes(low, "big"), near) for low in lows]
+            nonces = [(pn ^ mask).to_bytes(12, "big") for pn in pns]
+        else:
+            pns = []
+            nonces = [self._sci + low for low in lows]
+        opened: list[bytes | None] = []
+        keep, open_one = opened.append, self._open
+        for start, end, nonce in zip(starts, ends, nonces, strict=True):
+            body = start + tag_end
+            try:
+                keep(open_one(nonce, data[body:end], data[start:body]))
+            except IntegrityError:
+                keep(None)
+        for pn, content in zip(pns, opened, strict=False):
+            if content is not None and pn > self.pn:
+                self.pn = pn
+        return opened
 
     def _try(self, nonce: bytes, head: bytes, data: bytes, *, encrypted: bool) -> bytes | None:
         # What is not confidential is authenticated as it stands: all of it, or the octets up to the offset.

@@ -6,18 +6,24 @@ from typing import Final
 
 _HALF: Final = 1 << 31
 _WHOLE: Final = 1 << 32
+_LAST: Final = (1 << 64) - _WHOLE  # from here on, no number with the next upper half is left
+
+
+def nearest_number(low: int, near: int) -> int:
+    """The 64-bit number with these low 32 bits that lies nearest to `near`: what a receiver takes it for."""
+    same = near & ~0xFFFFFFFF | low
+    if same - near > _HALF:
+        return same - _WHOLE if same >= _WHOLE else same
+    if near - same > _HALF:
+        return same + _WHOLE if same < _LAST else same
+    return same
 
 
 def full_numbers(low: int, near: int) -> tuple[int, ...]:
-    """The 64-bit numbers with these low 32 bits that lie around `near`, the nearest first.
+    """All that lie around `near`, the nearest first.
 
     A receiver takes the first alone. A verdict may try the others: the ICV tells, and a capture may begin anywhere.
     """
-    same = near & ~0xFFFFFFFF | low
-    if same - near > _HALF:
-        order = (same - _WHOLE, same, same + _WHOLE)
-    elif near - same > _HALF:
-        order = (same + _WHOLE, same, same - _WHOLE)
-    else:
-        order = (same, same + _WHOLE, same - _WHOLE)
-    return tuple(number for number in order if 0 <= number < 1 << 64)
+    nearest = nearest_number(low, near)
+    others = (nearest + _WHOLE, nearest - _WHOLE)
+    return (nearest, *(number for number in others if 0 <= number < _WHOLE * _WHOLE))

@@ -43,14 +43,12 @@ class Observation:
     units: dict[str, list[int]] = field(default_factory=lambda: {name: [0, 0, 0] for name in census.PROTOCOLS})
     esp_incomplete: int = 0
     ike_incomplete: int = 0
-    first_ns: int = 0
-    last_ns: int = 0
     dropped: int = 0
     notes: Notes = field(default_factory=Notes)
     directions: Directions = field(default_factory=Directions)
 
 
-class _Waiting(NamedTuple):
+class Waiting(NamedTuple):
     """A frame that is being looked at, or waits for the rest of its datagram."""
 
     number: int
@@ -65,10 +63,10 @@ class Observer:
     def __init__(self, openers: Openers, *, tokens: Tokens, watch: Watch) -> None:
         self.openers: Final = openers
         self.seen: Final = Observation()
-        self._tokens: Final = tokens
-        self._watch: Final = watch
-        self._outermost: Final[Reassembly[_Waiting]] = Reassembly()
-        self._inside: Final[Reassembly[_Waiting]] = Reassembly()
+        self.watch: Final = watch
+        self.tokens: Final = tokens
+        self._outermost: Final[Reassembly[Waiting]] = Reassembly()
+        self._inside: Final[Reassembly[Waiting]] = Reassembly()
         self._now = 0
         self._link_type = ETHERNET
 
@@ -78,12 +76,11 @@ class Observer:
         seen = self.seen
         seen.frames += 1
         seen.octets += length
-        seen.first_ns = seen.first_ns or now
-        seen.last_ns = self._now = now
+        self._now = now
         self._link_type = link_type
-        waiting = _Waiting(number, length, seen.directions.of(frame))
+        waiting = Waiting(number, length, seen.directions.of(frame))
         sight = BY_LINK_TYPE[link_type](octets, length)
-        if self._tokens and self._tokens.are_in(octets):
+        if self.tokens and self.tokens.are_in(octets):
             self._found_token(waiting, 0, readable=sight.kind == census.MACSEC_INTEGRITY_ONLY)
         cut = len(octets) < length
         if cut:
@@ -101,6 +98,15 @@ class Observer:
             if under is not None:
                 waiting.tally.credit(found.kind, under)
 
+    def authenticated(self, kind: int, frames: int, octets: int) -> None:
+        """Count frames that were found authentic elsewhere, all but what is inside them."""
+        seen = self.seen
+        seen.frames += frames
+        seen.octets += octets
+        seen.class_frames[kind] += frames
+        seen.class_octets[kind] += octets
+        seen.units[census.PROTOCOL_OF[kind]][census.AUTHENTICATED] += frames
+
     def finish(self) -> Observation:
         """Give up what has not become whole; give all that was seen."""
         for reassembly in (self._outermost, self._inside):
@@ -108,28 +114,28 @@ class Observer:
                 self._ended(datagram, reassembly)
         return self.seen
 
-    def _count(self, found: Found, waiting: _Waiting) -> None:
+    def _count(self, found: Found, waiting: Waiting) -> None:
         """Put one frame into its class."""
         kind = found.kind
         self.seen.class_frames[kind] += 1
         self.seen.class_octets[kind] += waiting.length
-        if kind in self._watch.outermost:
+        if kind in self.watch.outermost:
             self.seen.notes.add(census.NAMES[kind], "", waiting.number)
         if kind == census.MALFORMED:
             self.seen.notes.add("malformed", found.reason, waiting.number)
         elif found.outcome is None and found.reason:
             self.seen.notes.add("odd", found.reason, waiting.number)
 
-    def _count_inside(self, found: Found, waiting: _Waiting) -> None:
+    def _count_inside(self, found: Found, waiting: Waiting) -> None:
         """Put what was inside a MACsec frame into its class."""
         kind = found.kind
         self.seen.inside_frames[kind] += 1
-        if kind in self._watch.inside:
+        if kind in self.watch.inside:
             self.seen.notes.add(f"inside-{census.NAMES[kind]}", "", waiting.number)
         if kind == census.MALFORMED:
             self.seen.notes.add("inside-malformed", found.reason, waiting.number)
 
-    def _follow(self, found: Found, waiting: tuple[_Waiting, ...], under: int, depth: int = 0) -> int | None:
+    def _follow(self, found: Found, waiting: tuple[Waiting, ...], under: int, depth: int = 0) -> int | None:
         """Count a unit's check and go on inside it; give the layers it was under, None where that is not known yet."""
         if found.outcome is None:
             return under
@@ -140,16 +146,17 @@ class Observer:
             self.seen.notes.add(code, found.reason, *(each.number for each in waiting))
             return under
         if protocol == "macsec":
-            return self._look_inside(found.content, waiting[-1], depth + 1)
+            return self.look_inside(found.content, waiting[-1], depth + 1)
         if protocol == "esp":
             under |= census.UNDER_IPSEC
-            if self._tokens and self._tokens.are_in(found.content):
+            if self.tokens and self.tokens.are_in(found.content):
                 self._found_token(waiting[-1], under)
         return under
 
-    def _look_inside(self, octets: bytes, waiting: _Waiting, depth: int) -> int | None:
+    def look_inside(self, octets: bytes, waiting: Waiting, depth: int = 1) -> int | None:
+        """Classify and open what was inside MACsec; give the layers, None where a datagram is not whole yet."""
         under = census.UNDER_MACSEC
-        if self._tokens and self._tokens.are_in(octets):
+        if self.tokens and self.tokens.are_in(octets):
             self._found_token(waiting, under)
         sight = ethernet(octets, len(octets))
         if sight.fragment is not None:
@@ -162,14 +169,14 @@ class Observer:
         return self._follow(found, (waiting,), under, depth)
 
     def _collect(
-        self, sight: Sight, octets: bytes, waiting: _Waiting, reassembly: Reassembly[_Waiting], *, cut: bool
+        self, sight: Sight, octets: bytes, waiting: Waiting, reassembly: Reassembly[Waiting], *, cut: bool
     ) -> None:
         assert sight.fragment is not None
         piece = octets[sight.start : sight.end]
         for datagram in reassembly.add(sight.fragment, piece, cut=cut, now_ns=self._now, waiting=waiting):
             self._ended(datagram, reassembly)
 
-    def _ended(self, datagram: Datagram[_Waiting], reassembly: Reassembly[_Waiting]) -> None:
+    def _ended(self, datagram: Datagram[Waiting], reassembly: Reassembly[Waiting]) -> None:
         """A datagram is whole, or will never be: its frames get its class."""
         payload = datagram.payload()
         waiting = tuple(datagram.waiting)
@@ -180,13 +187,13 @@ class Observer:
                 self._count_inside(found, each)
             else:
                 self._count(found, each)
-        if datagram.is_complete and found.kind == census.CLEARTEXT and self._tokens.are_in(payload):
+        if datagram.is_complete and found.kind == census.CLEARTEXT and self.tokens.are_in(payload):
             self._found_token(waiting[-1], under)
         final = self._follow(found, waiting, under)
         for each in waiting:
             each.tally.credit(found.kind, under if final is None else final)
 
-    def _open_datagram(self, datagram: Datagram[_Waiting], payload: bytes) -> Found:
+    def _open_datagram(self, datagram: Datagram[Waiting], payload: bytes) -> Found:
         first = datagram.first
         if datagram.conflict:
             return forbidden("IP fragments that contradict each other (RFC 5722 3)")
@@ -203,7 +210,7 @@ class Observer:
             self.seen.notes.add(f"{protocol}-incomplete", "IP fragments whose datagram never became whole", *numbers)
         return Found(kind, None)
 
-    def _found_token(self, waiting: _Waiting, under: int, *, readable: bool = False) -> None:
+    def _found_token(self, waiting: Waiting, under: int, *, readable: bool = False) -> None:
         if readable:
             waiting.tally.readable += 1
             self.seen.notes.add("token-readable", "", waiting.number)

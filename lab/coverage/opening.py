@@ -71,5 +71,6 @@ class Openers:
     def kind(self, sight: Sight, octets: bytes) -> int:
         """The census class of a unit that cannot be opened, for parts of it are missing."""
         if sight.kind == ESP:
-            return self.esp.kind(octets[sight.start : sight.start + 4], sight.destination)
+            sas = self.esp.candidates(octets[sight.start : sight.start + 4], sight.destination)
+            return sas[0].kind if sas else ESP
         return sight.kind

@@ -5,6 +5,7 @@ Both protocols build a protected unit alike: a header that is authenticated, the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, Protocol, final
 
 from dataplane.crypto.aead import Aead, aes_gcm, chacha20_poly1305
@@ -39,6 +40,10 @@ class Opener(Protocol):
         """
         ...
 
+    def are_authentic(self, data: bytes, starts: Iterable[int], ends: Iterable[int]) -> list[bool]:
+        """What the ICVs of many ESP packets in `data` say. Their lengths fit, their sequence numbers have 32 bits."""
+        ...
+
 
 def make_opener(
     encryption: Encryption, key: Secret, integrity: Integrity | None, integrity_key: Secret | None, *, reveal: bool
@@ -56,6 +61,11 @@ def make_opener(
     split = len(octets) - encryption.salt_octets
     aead = chacha20_poly1305(octets[:split]) if chacha else aes_gcm(octets[:split])
     return _AeadOpener(aead, octets[split:]) if encryption.confidential else _GmacOpener(aead, octets[split:])
+
+
+def fits(opener: Opener, octets: int) -> bool:
+    """Whether a unit's IV, payload and ICV can be so many octets together."""
+    return octets >= opener.least_octets and (octets - opener.least_octets) % opener.block_octets == 0
 
 
 @final
@@ -77,6 +87,18 @@ class _AeadOpener:
         except IntegrityError:
             return None
 
+    def are_authentic(self, data: bytes, starts: Iterable[int], ends: Iterable[int]) -> list[bool]:
+        answers: list[bool] = []
+        keep, open_one, salt = answers.append, self._open, self._salt
+        for start, end in zip(starts, ends, strict=True):
+            payload = start + 16
+            try:
+                open_one(salt + data[start + 8 : payload], data[payload:end], data[start : start + 8])
+                keep(True)
+            except IntegrityError:
+                keep(False)
+        return answers
+
 
 @final
 class _GmacOpener:
@@ -96,6 +118,9 @@ class _GmacOpener:
         except IntegrityError:
             return None
         return body[8:-_ICV_OCTETS]
+
+    def are_authentic(self, data: bytes, starts: Iterable[int], ends: Iterable[int]) -> list[bool]:
+        return _one_by_one(self, data, starts, ends)
 
 
 @final
@@ -126,3 +151,22 @@ class _MacOpener:
         if self._cbc is None:
             return sealed
         return self._cbc.decrypt(sealed[: self._iv_octets], sealed[self._iv_octets :]) if self._reveal else b""
+
+    def are_authentic(self, data: bytes, starts: Iterable[int], ends: Iterable[int]) -> list[bool]:
+        if self._hmac is None:
+            return _one_by_one(self, data, starts, ends)
+        answers: list[bool] = []
+        keep, fork, icv_octets = answers.append, self._hmac.fork, self._icv_octets
+        for start, end in zip(starts, ends, strict=True):
+            icv = end - icv_octets
+            context = fork()
+            context.update(data[start:icv])
+            keep(context.finalize()[:icv_octets] == data[icv:end])
+        return answers
+
+
+def _one_by_one(opener: Opener, data: bytes, starts: Iterable[int], ends: Iterable[int]) -> list[bool]:
+    return [
+        opener.open(data[start : start + 8], data[start + 8 : end], b"") is not None
+        for start, end in zip(starts, ends, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""One document, several renderings. Nothing is decided here."""

@@ -1,0 +1,136 @@
+"""The coverage report as a table for people: a row a segment, then what was found. At home in 100 columns and pipes."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from typing import TextIO
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from lab.coverage.census import CLEAR, NAMES
+from lab.coverage.document import CanaryReport, Finding, Report, SegmentReport, Severity, Verdict
+from lab.coverage.findings import frame_ranges
+
+PIPE_WIDTH = 100
+_MOST_FINDINGS = 8
+_MOST_REASONS = 4
+_MOST_RUNS = 8
+
+_VERDICT_STYLES = {Verdict.PROVEN: "bold green", Verdict.VIOLATED: "bold red", Verdict.UNPROVEN: "bold yellow"}
+_SEVERITY_STYLES = {Severity.CRITICAL: "red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
+_SHORT = {"macsec-encrypted": "macsec", "macsec-integrity-only": "macsec-integ"}
+_CLEAR_NAMES = frozenset(NAMES[kind] for kind in CLEAR)
+
+
+def print_report(report: Report, file: TextIO | None = None) -> None:
+    """Print the report: in colour and as wide as it is on a terminal, else plain and at most PIPE_WIDTH columns wide."""
+    file = file or sys.stdout
+    if file.isatty():
+        Console(file=file, highlight=False).print(render(report))
+        return
+    lines = io.StringIO()
+    Console(file=lines, width=PIPE_WIDTH, highlight=False, color_system=None).print(render(report))
+    encoding = file.encoding or "utf-8"
+    for line in lines.getvalue().replace("─", "-" if not encoding.lower().startswith("utf") else "─").splitlines():
+        file.write(line.rstrip().encode(encoding, "replace").decode(encoding) + "\n")
+
+
+def render(report: Report) -> RenderableType:
+    """The report for a rich console."""
+    parts: list[RenderableType] = [_table(report)]
+    parts += [Padding(lines, (0, 1, 1, 1)) for segment in report.segments if (lines := _findings(segment))]
+    if report.canaries is not None and report.canaries.lost:
+        parts.append(Padding(_lost(report.canaries), (0, 1, 1, 1)))
+    parts.append(Padding(_last_line(report), (0, 1)))
+    return Group(*parts)
+
+
+def _table(report: Report) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("segment", overflow="fold", max_width=24)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("outermost", no_wrap=True)
+    table.add_column("authentic", justify="right", no_wrap=True)
+    table.add_column("clear", justify="right", no_wrap=True)
+    table.add_column("control", justify="right", no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for segment in report.segments:
+        name = Text(segment.segment)
+        if segment.expect is not None:
+            name.append(f"\n  expected {segment.expect}", style="dim")
+        table.add_row(
+            name,
+            Text(segment.verdict.upper(), style=_VERDICT_STYLES[segment.verdict]),
+            Text("\n".join(_outermost(segment)) or "-"),
+            Text("\n".join(_authentic(segment)) or "0"),
+            Text(str(_frames(segment, *sorted(_CLEAR_NAMES)))),
+            Text(str(_frames(segment, "control"))),
+            Text("\n".join(_reasons(segment))),
+        )
+    return table
+
+
+def _reasons(segment: SegmentReport) -> list[str]:
+    more = len(segment.reasons) - _MOST_REASONS
+    return [*segment.reasons[:_MOST_REASONS], *([f"and {more} more"] if more > 0 else [])]
+
+
+def _outermost(segment: SegmentReport) -> list[str]:
+    """The classes on the wire other than control, the commonest first."""
+    seen = [(count.frames, name) for name, count in segment.census.items() if name != "control"]
+    return [_SHORT.get(name, name) for _, name in sorted(seen, key=lambda each: -each[0])]
+
+
+def _authentic(segment: SegmentReport) -> list[str]:
+    """Units authenticated of those that were there, a line for each protocol that was there."""
+    return [
+        f"{units.authenticated}{'' if units.authenticated == units.checked else f'/{units.checked}'} {name}"
+        for name, units in segment.units.items()
+        if units.checked
+    ]
+
+
+def _frames(segment: SegmentReport, *names: str) -> int:
+    return sum(segment.census[name].frames for name in names if name in segment.census)
+
+
+def _findings(segment: SegmentReport) -> Text:
+    """Up to _MOST_FINDINGS findings of a segment, each on a line of its own."""
+    text = Text()
+    for finding in segment.findings[:_MOST_FINDINGS]:
+        text.append("\n" if text else "")
+        text.append(f"{segment.segment}: ")
+        text.append(str(finding.severity), style=_SEVERITY_STYLES[finding.severity])
+        text.append(f" {finding.code}: {''.join(_finding(finding))}")
+    if len(segment.findings) > _MOST_FINDINGS:
+        text.append(f"\n{segment.segment}: and {len(segment.findings) - _MOST_FINDINGS} more findings, see --json")
+    return text
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    yield f"{finding.count} frame{'' if finding.count == 1 else 's'} {finding.text}"
+    if finding.frames:
+        yield f" ({frame_ranges(finding.frames, _MOST_RUNS)})"
+
+
+def _lost(canaries: CanaryReport) -> Text:
+    lines = list(canaries.lost[:_MOST_FINDINGS])
+    if len(canaries.lost) > _MOST_FINDINGS:
+        lines.append(f"and {len(canaries.lost) - _MOST_FINDINGS} more")
+    return Text("\n".join(f"canary lost: {line}" for line in lines), style="yellow")
+
+
+def _last_line(report: Report) -> Text:
+    frames = sum(segment.frames for segment in report.segments)
+    segments = len(report.segments)
+    text = Text(str(report.verdict).upper(), style=_VERDICT_STYLES[report.verdict])
+    line = f": {segments} segment{'' if segments == 1 else 's'}, {frames} frame{'' if frames == 1 else 's'}"
+    if report.canaries is not None:
+        line += f", {report.canaries.sent - len(report.canaries.lost)} of {report.canaries.sent} canaries arrived"
+    return text.append(line, style="not bold default")
