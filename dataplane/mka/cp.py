@@ -65,9 +65,7 @@ class Cp:
             Condition.SECURE: principal is not None,
             Condition.NOT_SECURE: principal is None,
             Condition.NEW_SAK: self.new_sak is not None,
-            # The driver carries out every order before it sends what we say, so these two hold at once.
-            Condition.USING_RECEIVE_SAS: True,
-            Condition.USING_TRANSMIT_SA: True,
+            Condition.USING_TRANSMIT_SA: True,  # the driver carries out every order before it sends what we say
             Condition.RETIRE_TIME: self.retire_when is None or now >= self.retire_when,
         }
         if principal is not None and self.latest is not None:
@@ -75,6 +73,7 @@ class Cp:
             other_ca = self.latest.ckn != principal.cak.ckn
             holds |= {
                 Condition.SERVER_CHANGED: other_ca or name.mi != principal.key_server_mi(),
+                Condition.USING_RECEIVE_SAS: self._installed.receives_from_all(self.latest, principal.mi),
                 Condition.NOT_ELECTED: not elected_self,
                 Condition.ALL_RECEIVING: elected_self and principal.all_receiving(name),
                 Condition.WAITED: elected_self and self._waited and principal.receivers(name) > 0,
@@ -115,7 +114,7 @@ class Cp:
         if self.old is not None and self.old.an == self.latest.an:  # a key server that reuses the AN: no overlap then
             self._installed.delete(self.old)
             self.old, self.old_transmits = None, False
-        self._installed.receive_from(self.latest, principal.live_scis())
+        self._installed.receive_from(self.latest, principal.heard_scis())
         self._installed.create(self.latest, principal.mi)
 
     def _transmit(self) -> None:

@@ -19,6 +19,7 @@ from dataplane.mka.events import (
     KayEvent,
     RaiseLowestPn,
 )
+from dataplane.mka.paramsets.sakuse import KeyIdentifier
 
 
 @final
@@ -30,6 +31,7 @@ class Installed:
         self._events: Final = events
         self._transmit: Final[dict[int, AgreedSak]] = {}
         self._receive: Final[dict[bytes, dict[int, AgreedSak]]] = {}
+        self._receiving: Final[dict[KeyIdentifier, set[bytes]]] = {}
         self._told_pn: Final[dict[tuple[bytes, int], int]] = {}
 
     def create(self, agreed: AgreedSak, mi: bytes) -> None:
@@ -45,9 +47,11 @@ class Installed:
 
     def receive_from(self, agreed: AgreedSak, peers: Mapping[bytes, bytes]) -> None:
         """Receive with a SAK from these of its members, SCIs by MI, where it does not yet."""
+        receiving = self._receiving.setdefault(agreed.identifier, set())
         for mi, sci in peers.items():
             if mi not in agreed.members or sci == self._sci:
                 continue
+            receiving.add(mi)
             if sci not in self._receive:
                 self._receive[sci] = {}
                 self._events.append(CreateReceiveSc(sci=sci))
@@ -65,12 +69,17 @@ class Installed:
             )
             self._events.append(EnableReceiveSa(sci=sci, an=agreed.an))
 
+    def receives_from_all(self, agreed: AgreedSak, own_mi: bytes) -> bool:
+        """Whether every member of a SAK but us has been heard, so that there is a receive SA for it."""
+        return agreed.members.keys() - {own_mi} <= self._receiving.get(agreed.identifier, set())
+
     def enable_transmit(self, agreed: AgreedSak) -> None:
         """Transmit with a SAK, and with no other."""
         self._events.append(EnableTransmitSa(an=agreed.an))
 
     def delete(self, agreed: AgreedSak) -> None:
         """Delete all SAs of a SAK."""
+        self._receiving.pop(agreed.identifier, None)
         for sci, channel in self._receive.items():
             if channel.get(agreed.an) is agreed:
                 self._delete_receive(sci, agreed.an)

@@ -56,21 +56,30 @@ class Intake:
         distributed, server = mkpdu.find(DistributedSak), participant.key_server_peer()
         if distributed is None or server is None or server.basic is not mkpdu.basic or not mkpdu.basic.key_server:
             return False
-        if distributed.wrapped and distributed.kn <= self._known_kns.get(mkpdu.basic.mi, 0):
-            return False  # no SAK is ever installed twice: its PNs would start again
+        live_list = mkpdu.find(LivePeerList)
+        name = KeyIdentifier(mkpdu.basic.mi, distributed.kn)
+        if distributed.wrapped and name.kn <= self._known_kns.get(name.mi, 0):
+            # No SAK is ever installed twice: its PNs would start again. Where we have dropped one that the key server
+            # still gives out, only somebody new can ask for another.
+            held = (self._cp.new_sak, self._cp.latest, self._cp.old)
+            is_held = any(agreed is not None and agreed.identifier == name for agreed in held)
+            listed = live_list is not None and any(peer.mi == participant.mi for peer in live_list.peers)
+            if listed and not is_held:
+                participant.renew_mi(now)
+            return False
         taken = take(
             distributed,
-            mkpdu.find(LivePeerList),
+            live_list,
             participant.cak,
             self._configuration.policy,
             own_mi=participant.mi,
-            server_mi=mkpdu.basic.mi,
+            server_mi=name.mi,
             sci_of=participant.sci_of,
             now=now,
         )
         if isinstance(taken, Refusal):
             self._evidence.note_refusal(taken, now, f"key server {mkpdu.basic.sci.hex()}")
             return False
-        self._known_kns[mkpdu.basic.mi] = distributed.kn
+        self._known_kns[name.mi] = name.kn
         self._cp.new_sak = taken
         return True

@@ -214,18 +214,18 @@ class KaY:
                 participant.hurry(now)
             self._tell_members(participant)
         self._choose_principal(now)
+        principal = self._principal
+        for agreed in (self._cp.latest, self._cp.old):
+            if agreed is not None and principal is not None and agreed.ckn == principal.cak.ckn:
+                self._installed.receive_from(agreed, principal.heard_scis())
         had_keys = self._cp.latest is not None or self._cp.old is not None
         self._run_cp(now)
         if had_keys and self._cp.state is State.CHANGE and not self._distrusted:
             # Our SAs are gone; the others must see that, and give us a fresh SAK instead of one that we used.
             for participant in self._participants.values():
                 participant.renew_mi(now)
-        scis = {sci for members in self._members.values() for sci in members.values()}
-        self._installed.keep_only(scis)
-        if self._principal is not None:
-            for agreed in (self._cp.latest, self._cp.old):
-                if agreed is not None and agreed.ckn == self._principal.cak.ckn:
-                    self._installed.receive_from(agreed, self._principal.live_scis())
+        heard = [participant.heard_scis().values() for participant in self._participants.values()]
+        self._installed.keep_only({sci for scis in heard for sci in scis})
 
     def _run_cp(self, now: float) -> None:
         principal = self._principal

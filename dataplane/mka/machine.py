@@ -1,6 +1,9 @@
 """The Controlled Port machine, CP (802.1X-2020 Figure 12-2): what may follow what. Nothing else is in this file.
 
 This KaY secures or stays closed, so of the figure's states ALLOWED and AUTHENTICATED are left out; INIT is CHANGE.
+Some transitions are stricter than the figure's: RECEIVE lasts until every member has been heard that the SAK is for,
+and can be given up; a port that is still closed waits for the receivers like an open one; and a change of the key
+server costs a SAK that is on its way, not the one in use.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ class Condition(enum.Enum):
     NOT_SECURE = "connect is not SECURE any more"
     NEW_SAK = "a SAK was agreed that is not yet the latest key"
     SERVER_CHANGED = "the latest key's key server is not the key server any more"
-    USING_RECEIVE_SAS = "the SecY receives with the latest key"
+    USING_RECEIVE_SAS = "the SecY receives with the latest key, from every member that it is for"
     NOT_ELECTED = "another member is the key server"
     ALL_RECEIVING = "we are the key server and all live members receive with the latest key"
     WAITED = "we are the key server, a life time has passed, and some live member receives with the latest key"
@@ -46,7 +49,12 @@ class Condition(enum.Enum):
 TRANSITIONS: Final[Mapping[State, tuple[tuple[Condition, State], ...]]] = {
     State.CHANGE: ((Condition.SECURE, State.SECURED),),
     State.SECURED: ((Condition.NOT_SECURE, State.CHANGE), (Condition.NEW_SAK, State.RECEIVE)),
-    State.RECEIVE: ((Condition.USING_RECEIVE_SAS, State.RECEIVING),),
+    State.RECEIVE: (
+        (Condition.NOT_SECURE, State.ABANDON),
+        (Condition.NEW_SAK, State.ABANDON),
+        (Condition.SERVER_CHANGED, State.ABANDON),
+        (Condition.USING_RECEIVE_SAS, State.RECEIVING),
+    ),
     State.RECEIVING: (
         (Condition.NOT_SECURE, State.ABANDON),
         (Condition.NEW_SAK, State.ABANDON),

@@ -16,7 +16,7 @@ from dataplane.mka.server import KeyServer
 from dataplane.mka.status import Evidence, Trouble
 from dataplane.mka.times import BOUNDED_HELLO, HELLO, LIFE
 
-_UNDER_WAY: Final = frozenset({State.RECEIVING, State.READY, State.ABANDON})
+_UNDER_WAY: Final = frozenset({State.RECEIVE, State.RECEIVING, State.READY, State.ABANDON})
 
 
 @final

@@ -24,6 +24,9 @@ _RECENT_MNS: Final = 2
 One of the last hello time is no older, however many have followed it: news of several members crosses on its way.
 """
 
+_ROUND_TRIP: Final = 0.25
+"""In so many seconds an answer is here. A live peer that lists an older MN then has not received the last one."""
+
 
 @final
 class Participant:
@@ -69,13 +72,15 @@ class Participant:
             self.renew_mi(now)
             mns = []
         sent = max((when for mn, when in self._sent if mn in mns), default=float("-inf"))
-        recent = any(mn > max(0, self._mn - _RECENT_MNS) for mn in mns)
+        recent = sent > now - HELLO or any(mn > max(0, self._mn - _RECENT_MNS) for mn in mns)
         changed = self.peers.hear(
             mkpdu.basic,
             proved_until=sent + LIFE + HELLO,  # 802.1X-2020 9.4.3: a life time, at most a hello time more
-            proves_now=recent or sent > now - HELLO,
+            proves_now=recent,
             now=now,
         )
+        if mkpdu.basic.mi in self.peers.live and self._mn not in mns and self._sent[-1][1] < now - _ROUND_TRIP:
+            self.hurry(now)  # our last MKPDU did not reach it; before it gives us up, here is another
         if live is not None and mkpdu.basic.mi in self.peers.live:
             self.peers.hear_of(live.peers, own_mi=self.mi, now=now)
         return changed
@@ -131,6 +136,10 @@ class Participant:
     def live_scis(self) -> dict[bytes, bytes]:
         """The live peers' SCIs by MI."""
         return {mi: peer.basic.sci for mi, peer in self.peers.live.items()}
+
+    def heard_scis(self) -> dict[bytes, bytes]:
+        """The SCIs by MI of all peers that were heard, live or not."""
+        return {mi: peer.basic.sci for mi, peer in self.peers.potential.items()} | self.live_scis()
 
     # --- what is sent ------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from dataplane.mka.participant import Participant
 from dataplane.mka.times import LIFE
 
 _SETTLED: Final = frozenset({State.SECURED, State.RETIRE})
-_OPEN_FOR_ANOTHER: Final = _SETTLED | {State.RECEIVING, State.READY, State.ABANDON}
+_OPEN_FOR_ANOTHER: Final = _SETTLED | {State.RECEIVE, State.RECEIVING, State.READY, State.ABANDON}
 
 
 @final

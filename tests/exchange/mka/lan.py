@@ -17,6 +17,7 @@ from dataplane.macsec.suites import GCM_AES_128, CipherSuite
 from dataplane.mka.agreed import SakPolicy
 from dataplane.mka.configuration import KayConfiguration
 from dataplane.mka.events import (
+    CreateTransmitSa,
     EnableTransmitSa,
     KayEvent,
     KeyServerElected,
@@ -26,7 +27,11 @@ from dataplane.mka.events import (
 )
 from dataplane.mka.kay import KaY
 from dataplane.mka.keys import Cak
+from dataplane.mka.mkpdu import Mkpdu
 from dataplane.mka.orders import carry_out, next_pns
+from dataplane.mka.paramsets.distributed import DistributedSak
+from dataplane.mka.paramsets.peerlists import LivePeerList
+from dataplane.mka.paramsets.sakuse import KeyIdentifier
 from dataplane.mka.verdict import Outcome
 
 LATENCY = 0.001
@@ -159,6 +164,8 @@ class Lan:
         self.members: list[Member] = []
         self.unready: list[str] = []
         self.frames: list[bytes] = []
+        self._owners: dict[bytes, Member] = {}
+        self._audience: dict[KeyIdentifier, set[bytes]] = {}
         self._chance = random.Random(seed)
         self._order = itertools.count()
         self._wire: list[tuple[float, int, Member, bytes]] = []
@@ -171,6 +178,8 @@ class Lan:
 
     def transmit(self, sender: Member, frame: bytes) -> None:
         self.frames.append(frame)
+        if frame[12:14] == b"\x88\x8e":
+            self.listen(sender, frame)
         for receiver in self.members:
             if receiver is sender or {sender.number, receiver.number} & self.faults.cut:
                 continue
@@ -213,16 +222,24 @@ class Lan:
                 each()
                 next_call += every
 
+    def listen(self, sender: Member, frame: bytes) -> None:
+        """Remember whose MI is whose, and whom each distributed SAK is for."""
+        mkpdu = Mkpdu.parse(frame[18:])
+        self._owners[mkpdu.basic.mi] = sender
+        distributed, live = mkpdu.find(DistributedSak), mkpdu.find(LivePeerList)
+        if distributed is not None and live is not None:
+            name = KeyIdentifier(mkpdu.basic.mi, distributed.kn)
+            self._audience.setdefault(name, {mkpdu.basic.mi, *(peer.mi for peer in live.peers)})
+
     def check_receivers(self, sender: Member, an: int) -> None:
-        """Before an SA transmits, every live member receives with it and the same SAK."""
-        sa = sender.secy.transmit.sa(an)
-        assert sa is not None
-        live = {sci for participant in sender.kay.status(self.now).participants for sci in participant.live}
-        for receiver in self.members:
-            if receiver.sci in live and receiver.alive:
+        """Before an SA transmits, every other member that its SAK is for receives with it."""
+        created = [event for event in sender.events if isinstance(event, CreateTransmitSa) and event.an == an]
+        identifier, key = created[-1].identifier, created[-1].sak.key
+        for receiver in {self._owners[mi].number: self._owners[mi] for mi in self._audience[identifier]}.values():
+            if receiver.sci != sender.sci and receiver in self.members and receiver.alive:
                 channel = receiver.secy.receive_channel(sender.sci)
-                ready = channel is not None and (theirs := channel.receiving_sa(an)) and theirs.sak.key == sa.sak.key
-                if not ready:
+                sa = None if channel is None else channel.receiving_sa(an)
+                if sa is None or sa.sak.key != key:
                     self.unready.append(f"{sender.number} -> {receiver.number}: AN {an} at {self.now:.3f}")
 
     def secured(self) -> bool:
