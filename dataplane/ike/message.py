@@ -18,7 +18,10 @@ _P = TypeVar("_P")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A message and what it holds. `is_initiator` is the sender's part in the IKE SA, as in the header."""
+    """A message and what it holds. `is_initiator` is the sender's part in the IKE SA, as in the header.
+
+    `raw` are the octets of a received IKE_SA_INIT message, which AUTH covers; of others nobody needs them.
+    """
 
     spi_i: bytes
     spi_r: bytes
@@ -27,10 +30,11 @@ class Message:
     is_initiator: bool
     is_response: bool
     payloads: tuple[Payload, ...]
+    raw: bytes = b""
 
     @classmethod
-    def of(cls, header: IkeHeader, payloads: tuple[Payload, ...]) -> Self:
-        """The message of a header and payloads that were opened."""
+    def of(cls, header: IkeHeader, payloads: tuple[Payload, ...], raw: bytes = b"") -> Self:
+        """The message of a header and payloads that were read."""
         return cls(
             spi_i=header.spi_i,
             spi_r=header.spi_r,
@@ -39,6 +43,7 @@ class Message:
             is_initiator=header.is_initiator,
             is_response=header.is_response,
             payloads=payloads,
+            raw=raw,
         )
 
     @classmethod
@@ -49,7 +54,7 @@ class Message:
             WireError: not an IKE message, or malformed within.
         """
         header = IkeHeader.parse(octets)
-        return cls.of(header, parse_payloads(links_of(header, octets)))
+        return cls.of(header, parse_payloads(links_of(header, octets)), octets)
 
     def header(self, next_payload: int, length: int) -> IkeHeader:
         """The header of this message once it is `length` octets long."""
