@@ -7,6 +7,3 @@ BANDWIDTHS_GBPS = (10, 100)
 
 # From here on a link needs 64-bit packet numbers: Azure recommends an XPN cipher.
 XPN_FROM_GBPS = 40
-
-# Microsoft's edge routers speak for this AS on every peering.
-MICROSOFT_ASN = 12076

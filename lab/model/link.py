@@ -63,7 +63,10 @@ class Interface:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """A wire between two nodes: exactly one segment, with its expectation (None: nothing is expected of it)."""
+    """A wire between two nodes: exactly one segment, with its expectation (None: nothing is expected of it).
+
+    `line` is where the topology's file has it, if a file does.
+    """
 
     segment: str
     a: Interface
@@ -72,6 +75,7 @@ class Link:
     bandwidth_gbps: int | None
     macsec: MacsecPolicy | None
     expect: Expectation | None
+    line: int | None = None
 
     @property
     def ends(self) -> tuple[Interface, Interface]:

@@ -78,6 +78,12 @@ class Topology:
                 return link
         raise KeyError(segment)
 
+    def address_of(self, node: str) -> IPAddress | None:
+        """The address by which others speak to a node: its own first one, else the first of its links'."""
+        own = self.node(node).loopback_addresses
+        linked = [address for _, end in self.interfaces(node) for address in end.addresses]
+        return next((address.ip for address in (*own, *linked)), None)
+
     def interfaces(self, node: str) -> tuple[tuple[Link, Interface], ...]:
         """The links of a node with the node's own end of each."""
         return tuple((link, end) for link in self.links for end in link.ends if end.node == node)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from lab.errors import InputError, Problem
 from lab.model.topology import Topology
 from lab.topology import document
 from lab.topology.problems import Problems
+from lab.topology.reach import stops
 from lab.topology.resolve import resolve
 from lab.topology.shape import shape
 
@@ -44,4 +46,7 @@ def loads(text: str, file: str = "<text>") -> Topology:
     problems.raise_if_any()
     # Nothing is wrong, so there is a topology.
     assert topology is not None
-    return topology
+    for i, (a, b) in enumerate(topology.traffic):
+        for stop in stops(topology, a, b):
+            problems.warn(("traffic", i), stop)
+    return replace(topology, warnings=problems.in_order(problems.warnings))

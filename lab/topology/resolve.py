@@ -47,7 +47,6 @@ def resolve(raw: RawTopology, problems: Problems) -> Topology:
         links=links,
         traffic=traffic,
         generated_secrets=made,
-        warnings=problems.in_order(problems.warnings),
     )
 
 
@@ -109,4 +108,5 @@ def _link(
         bandwidth_gbps=read_bandwidth(wire.raw.bandwidth, wire.path, problems),
         macsec=macsec,
         expect=expect,
+        line=problems.document.line(wire.path),
     )

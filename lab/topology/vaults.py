@@ -50,7 +50,9 @@ def resolve_secrets(topology: Topology, lab_root: Path, user_root: Path, now: fl
                 if value is not None:
                     opened[str(reference)] = use.rule.octets(value)
             except (InputError, ValueError) as error:
-                problems.append(Problem(file=topology.source, text=f"{link.segment}, {use} {reference}: {error}"))
+                problems.append(
+                    Problem(file=topology.source, line=link.line, text=f"{link.segment}, {use} {reference}: {error}")
+                )
     if problems:
         raise InputError(problems)
     return opened

@@ -104,7 +104,7 @@ def test_every_problem_is_told_at_once(tmp_path: Path, vault: Vault) -> None:
     with pytest.raises(InputError) as caught:
         resolve_secrets(loads(MKA, "f.yaml"), tmp_path / "lab", tmp_path, now=2.0)
     texts = [str(problem) for problem in caught.value.problems]
-    assert [text.split(" https")[0] for text in texts] == ["f.yaml: ce--msee1, CKN", "f.yaml: ce--msee1, CAK"]
+    assert [text.split(" https")[0] for text in texts] == ["f.yaml:5: ce--msee1, CKN", "f.yaml:5: ce--msee1, CAK"]
     assert all("identity lab lacks get on vault kv-own" in text for text in texts)
 
 
