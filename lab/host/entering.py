@@ -59,26 +59,60 @@ def run_command(entrance: Entrance, node: str, command: Sequence[str], environme
     """
     entrance.enter()
     entrance.nodes[node].enter()
+    # Not where others of our group use it, too, as in `exec ... | less`.
+    has_terminal = os.isatty(0) and os.isatty(1) and os.tcgetpgrp(0) == os.getpgrp()
     child = os.fork()
     if child == 0:
+        if has_terminal:
+            _lead()
         _become(command, environment)
 
     def pass_on(number: int, frame: FrameType | None) -> None:
         with suppress(ProcessLookupError):
             os.kill(child, number)
 
-    for number in (signal.SIGINT, signal.SIGQUIT):  # the terminal sends these to the command, too; it decides
-        signal.signal(number, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, pass_on)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    for number in (signal.SIGINT, signal.SIGQUIT):  # where the command shares our group, it gets these, too: it decides
+        signal.signal(number, signal.SIG_IGN)
+    code = os.waitstatus_to_exitcode(_wait(child, has_terminal=has_terminal))
     return code if code >= 0 else _KILLED - code
+
+
+def _lead() -> None:
+    """Have the terminal, at the head of a process group of our own: the one before is not seen in the lab.
+
+    A shell that finds itself in a group that it cannot see can do no job control.
+    """
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # who asks from the background would be stopped
+    os.tcsetpgrp(0, os.getpgrp())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+
+
+def _wait(child: int, *, has_terminal: bool) -> int:
+    """Wait for the command's end, and be stopped and continued together with it; give waitpid's status."""
+    own = os.getpgrp()
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    while True:
+        status = os.waitpid(child, os.WUNTRACED)[1]
+        if has_terminal:
+            os.tcsetpgrp(0, own)
+        if not os.WIFSTOPPED(status):
+            return status
+        os.kill(os.getpid(), signal.SIGSTOP)
+        if has_terminal:
+            os.tcsetpgrp(0, child)
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGCONT)
 
 
 def _become(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
     code = _NOT_EXECUTABLE
     try:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and a command would inherit that
+            signal.signal(number, signal.SIG_DFL)
         try:
             show_own_devices()
         except OSError as error:

@@ -1,0 +1,171 @@
+"""Standing a lab up: the plan's phases, one after the other.
+
+Devices, addresses and routes are the wirer's, the rest process 1 does itself. Anything that goes wrong ends the build,
+and with it process 1 and all that was made.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import importlib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from lab.errors import CheckFailedError, ExitCode, MachineError, WireproofError
+from lab.holder.loop import Loop
+from lab.holder.order import Order
+from lab.holder.phases import Phase, phases
+from lab.holder.supervise import Child, State, Supervisor
+from lab.host.channel import Channel, Message
+from lab.host.namespaces import Place
+from lab.topology.operations import CreateNamespace, StartCapture, StartDriver
+
+_PATIENCE = 60.0  # seconds for one step; only a machine that is stuck takes longer
+
+
+@dataclass(slots=True, kw_only=True)
+class Build:
+    """One build. `report` gets each phase's name and seconds; `may_go_on` raises when nobody wants the lab any more."""
+
+    order: Order
+    loop: Loop
+    supervisor: Supervisor
+    report: Callable[[str, float], None]
+    may_go_on: Callable[[], None]
+    home: Place = field(default_factory=Place.here)
+    places: dict[str, Place] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Do everything that the plan says, in its order.
+
+        Raises:
+            WireproofError: something could not be done; says what, and why.
+        """
+        with self._timed("namespaces"):
+            self._create_namespaces()
+        order = phases(self.order.plan)
+        with self._timed("imports"):
+            wirer = self._start_wirer(order)
+            self._warm_up()
+            self._await_ready([wirer])
+        for number, phase in enumerate(order):
+            with self._timed(phase.name):
+                if phase.wired:
+                    self._have_wired(wirer, number)
+                if phase.captures:
+                    self._start_captures(phase.captures)
+                if phase.drivers:
+                    self._start_drivers(phase.drivers)
+        self.supervisor.stop([wirer], _PATIENCE)
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.may_go_on()
+        self.report(name, time.monotonic() - began)
+
+    def _create_namespaces(self) -> None:
+        for operation in self.order.plan:
+            if isinstance(operation, CreateNamespace):
+                try:
+                    self.places[operation.node] = Place.create(operation.node)
+                except OSError as error:
+                    raise MachineError(f"{operation}: {error.strerror}") from error
+        self.home.enter()
+
+    def _start_wirer(self, order: tuple[Phase, ...]) -> Child:
+        places = self.places
+
+        def wire(control: Channel) -> None:
+            from lab.holder import wiring  # netlink's library is for the wirer alone
+
+            wiring.run(order, places, control)
+
+        keep = [descriptor for place in places.values() for descriptor in (place.net, place.uts)]
+        return self.supervisor.start("wirer", "wirer", wire, log=self.order.folder.log("holder"), keep=keep)
+
+    def _have_wired(self, wirer: Child, number: int) -> None:
+        answers: list[Message | None] = []
+        self.supervisor.ask(wirer, {"type": "apply", "phase": number}, answers.append, _PATIENCE)
+        self.loop.run_until(lambda: bool(answers))
+        answer = answers[0]
+        if answer is None:
+            raise WireproofError(f"the wirer ended ({wirer.end or 'no answer'}): {wirer.last_line}")
+        if "error" in answer:
+            raise _ERRORS[ExitCode(answer["exit_code"])](answer["error"])
+
+    def _warm_up(self) -> None:
+        """Import, while the wirer works, what children will need: they find it in their memory, at no cost."""
+        kinds = {type(operation) for operation in self.order.plan}
+        for kind, modules in _NEEDS.items():
+            for module in modules if kind in kinds else ():
+                importlib.import_module(module)
+
+    def _start_captures(self, operations: Iterable[StartCapture]) -> None:
+        """One process for all taps. Its sockets are opened here, each where its wire is, before the wires come up."""
+        from lab.capture import tap
+        from lab.host.packet import open_packet_socket
+
+        taps = []
+        for operation in operations:
+            with self.places[operation.node].visit(self.home):
+                opened = open_packet_socket(operation.device, outgoing=True)
+            taps.append(tap.TapSpec(segment=operation.segment, device=operation.device, socket=opened))
+        folder = self.order.folder
+        child = self.supervisor.start(
+            "capture",
+            "capture",
+            functools.partial(tap.run, taps, folder.captures),
+            log=folder.log("capture"),
+            keep=[spec.socket.fileno() for spec in taps],
+        )
+        for spec in taps:
+            spec.socket.close()
+        self._await_ready([child])
+
+    def _start_drivers(self, operations: Iterable[StartDriver]) -> None:
+        gc.collect()
+        gc.freeze()  # what is there stays shared with the children
+        started = []
+        for operation in operations:
+            place = self.places[operation.node]
+            drive = functools.partial(_drive, place, self.order, operation.node)
+            log = self.order.folder.log(operation.node)
+            started.append(self.supervisor.start(operation.node, "node", drive, log=log, keep=(place.net, place.uts)))
+        self._await_ready(started)
+
+    def _await_ready(self, started: list[Child]) -> None:
+        def settled() -> bool:
+            return all(child.state is State.READY for child in started) or any(not child.lives for child in started)
+
+        in_time = self.loop.run_until(settled, _PATIENCE)
+        for child in started:
+            if not child.lives:
+                error = _ERRORS.get(child.exit_code, WireproofError) if child.exit_code else WireproofError
+                raise error(f"{child.name} did not start ({child.end}): {child.last_line}")
+            if not in_time and child.state is not State.READY:
+                raise WireproofError(f"{child.name} was not ready within {_PATIENCE:.0f} s")
+
+
+def _drive(place: Place, order: Order, name: str, control: Channel) -> None:
+    """Be a node's driver, where its devices are."""
+    from lab.nodes import driver
+
+    place.enter()
+    driver.run(order.topology.node(name), order.topology, order.secrets, control)
+
+
+_NEEDS: dict[type, tuple[str, ...]] = {
+    StartCapture: ("lab.capture.tap", "lab.host.packet"),
+    StartDriver: ("lab.nodes.driver",),
+}
+
+_ERRORS: dict[int, type[WireproofError]] = {
+    ExitCode.VIOLATED: CheckFailedError,
+    ExitCode.CANNOT: MachineError,
+    ExitCode.BUG: WireproofError,
+}

@@ -1,0 +1,133 @@
+"""What `up` does from outside: claims the lab's folder, opens the secrets, forks the holder, and listens to it."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from lab.errors import WireproofError
+from lab.holder.client import error_of
+from lab.holder.main import begin
+from lab.holder.order import Order
+from lab.host.channel import Channel
+from lab.host.processes import fork, kill
+from lab.host.state import LabFolder
+from lab.model.topology import Topology
+from lab.topology.operations import GenerateSecret
+from lab.topology.plan import plan
+from lab.topology.vaults import generate_secrets, resolve_secrets
+from lab.vault.roots import user_root
+
+_GONE_WITHIN = 10.0  # seconds after process 1 was killed until nothing of it holds the lock
+Progress = Callable[[str, float], None]
+
+
+def claim(folder: LabFolder) -> int | None:
+    """Take the lab's lock and make its folder empty; None when a lab of that name lives.
+
+    Raises:
+        MachineError: the folder cannot be this user's alone.
+    """
+    lock = folder.lock(timeout=0.2)  # somebody else may be clearing up
+    if lock is not None:
+        folder.clear()
+    return lock
+
+
+def launch(topology: Topology, folder: LabFolder, lock: int, progress: Progress) -> None:
+    """Make a lab in the folder that is claimed by `lock`; `progress` gets each phase's name and seconds.
+
+    Returns when it is up. When it cannot be, nothing of it is left: no process, no file.
+
+    Raises:
+        WireproofError: why it cannot.
+    """
+    try:
+        for path in (folder.captures, folder.logs):
+            path.mkdir(mode=0o700)
+        shutil.copyfile(topology.source, folder.topology)
+        began = time.monotonic()
+        order = _order(topology, folder)
+        if order.secrets:
+            progress("secrets", time.monotonic() - began)
+    except BaseException:
+        folder.remove()
+        os.close(lock)
+        raise
+    try:
+        _launch(order, lock, progress)
+    except BaseException:
+        _remove(folder)
+        raise
+
+
+def _order(topology: Topology, folder: LabFolder) -> Order:
+    """Have the topology's own secrets made, open all that it names, and order the rest."""
+    operations = plan(topology)
+    own = [operation for operation in operations if isinstance(operation, GenerateSecret)]
+    generate_secrets(own, folder.vaults, topology.identity, time.time())
+    opened = resolve_secrets(topology, folder.vaults, user_root(os.environ), time.time())
+    rest = tuple(operation for operation in operations if not isinstance(operation, GenerateSecret))
+    return Order(folder=folder, topology=topology, plan=rest, secrets=opened)
+
+
+def _launch(order: Order, lock: int, progress: Progress) -> None:
+    ours, theirs = Channel.pair()
+    log = os.open(order.folder.log("holder"), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    child = fork(functools.partial(begin, order, lock, theirs), keep=(lock, theirs.fileno()), output=log)
+    for descriptor in (log, lock):
+        os.close(descriptor)
+    theirs.close()
+    processes = [os.pidfd_open(child)]
+    try:
+        _listen(ours, order.folder, progress, processes)
+    except BaseException:
+        for process in processes:
+            kill(process)
+        raise
+    finally:
+        os.waitpid(child, 0)
+        for process in processes:
+            os.close(process)
+        ours.close()
+
+
+def _listen(ours: Channel, folder: LabFolder, progress: Progress, processes: list[int]) -> None:
+    while True:
+        ours.wait()
+        try:
+            message = ours.receive()
+        except EOFError:
+            raise WireproofError(f"process 1 ended before the lab was up{_last_words(folder)}") from None
+        match message:
+            case {"type": "holder", "pid": int(pid)}:
+                with suppress(ProcessLookupError):  # then its end is what we hear next
+                    processes.append(os.pidfd_open(pid))
+            case {"type": "phase", "name": str(name), "seconds": float(seconds)}:
+                progress(name, seconds)
+            case {"type": "error", "message": str(text), "exit_code": int(code)}:
+                raise error_of(text, code)
+            case {"type": "up"}:
+                return
+            case _:
+                raise WireproofError(f"process 1 says what nobody here knows: {message!r}")
+
+
+def _last_words(folder: LabFolder) -> str:
+    try:
+        lines = folder.log("holder").read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return "".join(f"\n  {line}" for line in lines[-8:])
+
+
+def _remove(folder: LabFolder) -> None:
+    """Remove the folder, once nothing of the lab lives."""
+    lock = folder.lock(timeout=_GONE_WITHIN)
+    if lock is not None:
+        folder.remove()
+        os.close(lock)

@@ -1,0 +1,154 @@
+"""From the fork that `up` makes to the end of the lab: a process cuts itself off, and its child is process 1.
+
+To whoever waits at the other end of `launcher` go: {"type": "holder", "pid"}, {"type": "phase", "name", "seconds"},
+and last {"type": "up"} or {"type": "error", "message", "exit_code"}.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+import time
+import traceback
+
+from lab.capture import keylog
+from lab.errors import ExitCode, InputError, WireproofError
+from lab.holder.build import Build
+from lab.holder.control import Control
+from lab.holder.events import EventLog
+from lab.holder.loop import Loop
+from lab.holder.order import Order
+from lab.holder.supervise import Child, State, Supervisor
+from lab.holder.verbs import Lab, verbs
+from lab.host.channel import Channel, Message
+from lab.host.control import Listener
+from lab.host.isolation import become_first_process, isolate
+from lab.host.processes import Identity, fork
+from lab.host.state import HolderRecord
+
+_STOP_PATIENCE = 3.0  # seconds for drivers to say their last, and as long for captures to be written out
+
+
+def begin(order: Order, lock: int, launcher: Channel) -> None:
+    """Cut this process off from the machine and fork process 1, which keeps the lock."""
+    os.setsid()
+    os.chdir("/")
+    os.umask(0o077)
+    try:
+        isolate(order.folder.path)
+    except WireproofError as error:
+        launcher.send({"type": "error", "message": str(error), "exit_code": error.exit_code})
+        return
+    fork(functools.partial(_be_first_process, order, launcher), keep=(lock, launcher.fileno()))
+
+
+def _be_first_process(order: Order, launcher: Channel) -> None:
+    identity = Identity.own()  # while /proc is still the one outside, so by the number that counts there
+    try:
+        become_first_process()
+        holder = Holder(order, identity)
+        launcher.send({"type": "holder", "pid": identity.pid})
+        holder.build(launcher)
+    except BrokenPipeError:
+        return  # `up` has gone, so nobody knows of the lab: it goes, too
+    except WireproofError as error:
+        launcher.send({"type": "error", "message": str(error), "exit_code": error.exit_code})
+        return
+    except Exception as error:
+        traceback.print_exc()
+        message = f"{type(error).__name__}: {error}"
+        launcher.send({"type": "error", "message": message, "exit_code": ExitCode.BUG})
+        return
+    launcher.close()
+    holder.hold()
+
+
+class Holder:
+    """Process 1's own things, and what it does with what it hears."""
+
+    def __init__(self, order: Order, identity: Identity) -> None:
+        self._order = order
+        self._loop = Loop()
+        self._events = EventLog(order.folder.events)
+        self._supervisor = Supervisor(self._loop, self._heard, self._ended)
+        self._lab = Lab(
+            order=order,
+            loop=self._loop,
+            supervisor=self._supervisor,
+            events=self._events,
+            record=HolderRecord(process=identity, source=order.topology.source, since=time.time()),
+        )
+        self._loop.on_signals((signal.SIGCHLD, signal.SIGTERM, signal.SIGINT), self._signalled)
+        self._listener = Listener(order.folder.control)
+        self._control = Control(self._loop, self._listener, verbs(self._lab))
+        order.folder.write_record(self._lab.record)
+
+    def build(self, launcher: Channel) -> None:
+        """Stand the lab up, telling `launcher` how far it is.
+
+        Raises:
+            WireproofError: it cannot be done, or somebody took the lab down meanwhile.
+            BrokenPipeError: nobody waits any more.
+        """
+
+        def report(name: str, seconds: float) -> None:
+            launcher.send({"type": "phase", "name": name, "seconds": seconds})
+
+        self._events.record("building", {"lab": self._order.folder.name, "source": self._order.topology.source})
+        build = Build(
+            order=self._order,
+            loop=self._loop,
+            supervisor=self._supervisor,
+            report=report,
+            may_go_on=self._lab.fail_if_stopping,
+        )
+        self._lab.home, self._lab.places = build.home, build.places
+        build.run()
+        self._lab.state = "up"
+        self._events.record("up", {"lab": self._order.folder.name})
+        launcher.send({"type": "up"})
+
+    def hold(self) -> None:
+        """Keep the lab until somebody takes it down; then end it in good order."""
+        self._loop.run_until(lambda: self._lab.stopping)
+        self._lab.state = "going down"
+        children = self._supervisor.children
+        self._supervisor.stop([child for child in children if child.kind == "node"], _STOP_PATIENCE)
+        self._supervisor.stop([child for child in children if child.kind == "capture"], _STOP_PATIENCE)
+        self._events.record("down", {"lab": self._order.folder.name})
+        self._listener.close()
+        self._order.folder.forget_holder()
+        for done in self._lab.at_end:
+            done()
+
+    def _signalled(self, number: int) -> None:
+        if number == signal.SIGCHLD:
+            self._supervisor.reap()
+        else:
+            self._lab.stopping = True
+
+    def _heard(self, child: Child, message: Message) -> None:
+        """What a child says unasked."""
+        if message["type"] == "event":
+            fields = {name: value for name, value in message.items() if name not in ("type", "event")}
+            self._events.record(message["event"], fields)
+        elif message["type"] == "key":
+            self._write_key(child, message["record"])
+        else:
+            print(f"{child.name} says what nobody here knows: {message['type']!r}", file=sys.stderr)  # noqa: T201
+
+    def _write_key(self, child: Child, record: Message) -> None:
+        """Have a key on file before its owner protects a frame with it, which it does once it is told."""
+        try:
+            keylog.append(self._order.folder.keys, record)
+        except InputError as error:
+            self._events.record("key-not-written", {"node": child.name, "why": str(error)})
+        else:
+            self._supervisor.tell(child, {"type": "key-written"})
+
+    def _ended(self, child: Child) -> None:
+        if child.state is State.FAILED:
+            fields = {child.kind: child.name, "end": child.end, "last_line": child.last_line}
+            self._events.record(f"{child.kind}-failed", fields)

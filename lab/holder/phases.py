@@ -1,0 +1,74 @@
+"""A plan cut into phases, in its own order: what `up` names and times, and who applies what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from lab.topology.operations import (
+    AddRoute,
+    CreateControlledPort,
+    CreateNamespace,
+    CreateWire,
+    Operation,
+    StartCapture,
+    StartDriver,
+)
+
+_FIRST = "settings"
+# The kinds of operation that open a phase; the others belong to the phase that is open, ...
+_OPENS: dict[type, str] = {
+    CreateWire: "wires",
+    StartCapture: "captures",
+    CreateControlledPort: "devices",
+    StartDriver: "drivers",
+    AddRoute: "routes",
+}
+# ... unless it is one of a single kind of operation.
+_ALONE = {"captures", "drivers"}
+# Made by process 1 itself; what is not named here is the wirer's.
+_OWN = (StartCapture, StartDriver)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """Consecutive operations under one name."""
+
+    name: str
+    operations: tuple[Operation, ...]
+
+    @property
+    def wired(self) -> tuple[Operation, ...]:
+        """Those that the wirer applies."""
+        return tuple(operation for operation in self.operations if not isinstance(operation, _OWN))
+
+    @property
+    def captures(self) -> tuple[StartCapture, ...]:
+        """The captures to start."""
+        return tuple(operation for operation in self.operations if isinstance(operation, StartCapture))
+
+    @property
+    def drivers(self) -> tuple[StartDriver, ...]:
+        """The drivers to start."""
+        return tuple(operation for operation in self.operations if isinstance(operation, StartDriver))
+
+
+def phases(plan: Iterable[Operation]) -> tuple[Phase, ...]:
+    """Cut what is done inside the namespaces into phases."""
+    return tuple(_phases(plan))
+
+
+def _phases(plan: Iterable[Operation]) -> Iterator[Phase]:
+    name = _FIRST
+    collected: list[Operation] = []
+    for operation in plan:
+        if isinstance(operation, CreateNamespace):
+            continue
+        opened = _OPENS.get(type(operation), "devices" if name in _ALONE else name)
+        if opened != name and collected:
+            yield Phase(name=name, operations=tuple(collected))
+            collected = []
+        name = opened
+        collected.append(operation)
+    if collected:
+        yield Phase(name=name, operations=tuple(collected))
