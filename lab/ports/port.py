@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from dataplane.batch import Batch
+from lab.ports.counters import PortCounters
 
 
 class Port(Protocol):
@@ -12,6 +13,11 @@ class Port(Protocol):
 
     def fileno(self) -> int:
         """The descriptor that becomes readable when frames wait; -1 for a port that lives in memory."""
+        ...
+
+    @property
+    def counters(self) -> PortCounters:
+        """What has passed, and what was lost, since the port was opened."""
         ...
 
     def receive(self, batch: Batch) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import final
 
 from dataplane.batch import Batch
+from lab.ports.counters import PortCounters
 from lab.ports.port import Port
 
 
@@ -29,6 +30,11 @@ class TappedPort:
     def fileno(self) -> int:
         """The descriptor of the port below."""
         return self._port.fileno()
+
+    @property
+    def counters(self) -> PortCounters:
+        """Those of the port below."""
+        return self._port.counters
 
     def receive(self, batch: Batch) -> int:
         """Receive from the port below."""

@@ -29,7 +29,7 @@ _CLEAR_NAMES = frozenset(NAMES[kind] for kind in CLEAR)
 
 
 def print_report(report: Report, file: TextIO | None = None) -> None:
-    """Print the report: in colour and as wide as it is on a terminal, else plain and at most PIPE_WIDTH columns wide."""
+    """Print the report: in colour on a terminal and as wide as that is, else plain, at most PIPE_WIDTH columns wide."""
     file = file or sys.stdout
     if file.isatty():
         Console(file=file, highlight=False).print(render(report))

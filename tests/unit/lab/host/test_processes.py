@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +15,8 @@ from lab.host import processes
 from lab.host.processes import Identity
 
 
-def end_of(run: Callable[[], None], **options: object) -> int:
-    pid = processes.fork(run, **options)  # type: ignore[arg-type]  # options are fork's own
-    return os.waitpid(pid, 0)[1]
+def end_of(run: Callable[[], None], *, keep: Iterable[int] = (), output: int | None = None) -> int:
+    return os.waitpid(processes.fork(run, keep=keep, output=output), 0)[1]
 
 
 def log_to(path: Path) -> int:
