@@ -29,13 +29,17 @@ from dataplane.wire.esp import HEADER_OCTETS
 
 _NEXT_HEADER: Final = {4: 4, 6: 41}  # RFC 4303 2.6: IP in IP, IPv6 in IP
 _LONGEST_HEADERS: Final = 54  # what a run looks at: IPv6 and TCP up to its flags
+_NOBODY: Final = ("", 0, False)
 
 
 @final
 class Encapsulation:
     """The sending half of an engine. It seals; what it decides by is in `decisions` and `sad`."""
 
-    __slots__ = ("_answers", "_counters", "_decisions", "_events", "_flights", "_layouts", "_sad", "_touched")
+    __slots__ = (
+        "_answers", "_count", "_counters", "_decisions", "_events", "_first", "_flights", "_layouts", "_leaving",
+        "_sad", "_touched",
+    )  # fmt: skip
 
     def __init__(
         self, decisions: Decisions, sad: Sad, answers: Answers, counters: EspCounters, events: EventQueue
@@ -47,6 +51,8 @@ class Encapsulation:
         self._events: Final = events
         self._layouts: Final = LayoutCache(sealing=True)
         self._flights: list[Flight] = []
+        self._leaving = _NOBODY  # what the flight that is still growing has in common
+        self._first = self._count = 0
         self._touched: Final[set[OutboundSa]] = set()
 
     def batch(self, clear: Batch, wire: Batch, now: float, bypass: Batch | None) -> tuple[Flight, ...]:
@@ -80,6 +86,7 @@ class Encapsulation:
         for sa in self._touched:
             self._sad.look_at(sa, now)
         self._touched.clear()
+        self._close_flight()
         flights, self._flights = tuple(self._flights), []
         return flights
 
@@ -178,13 +185,19 @@ class Encapsulation:
         tunnel = sa.tunnel
         tos = tunnel.outer_tos(tos)
         dont_fragment = tunnel.outer_dont_fragment(dont_fragment, octets <= sa.inner_mtu)
-        flights = self._flights
-        if flights:
-            last = flights[-1]
-            if (last.tunnel, last.tos, last.dont_fragment) == (tunnel.name, tos, dont_fragment):
-                slot, count = last.first, last.count + count
-                flights.pop()
-        flights.append(Flight(first=slot, count=count, tunnel=tunnel.name, tos=tos, dont_fragment=dont_fragment))
+        leaving = (tunnel.name, tos, dont_fragment)
+        if leaving != self._leaving:
+            self._close_flight()
+            self._leaving, self._first = leaving, slot
+        self._count += count
+
+    def _close_flight(self) -> None:
+        if self._count:
+            tunnel, tos, dont_fragment = self._leaving
+            self._flights.append(
+                Flight(first=self._first, count=self._count, tunnel=tunnel, tos=tos, dont_fragment=dont_fragment)
+            )
+        self._leaving, self._count = _NOBODY, 0
 
     def _without_sa(self, decision: Decision, packet: memoryview, now: float) -> DiscardReason | None:
         if decision.reason is None:

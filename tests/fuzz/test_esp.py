@@ -11,6 +11,7 @@ from dataplane.errors import WireError
 from dataplane.esp.flow import flow_of, glance
 from dataplane.esp.mend import clamp_mss, is_syn
 from dataplane.esp.tunnel import Tunnel
+from dataplane.ipsec.suites import EspSuite
 from tests.unit.dataplane.esp.peers import (
     NOW,
     SPI,
@@ -52,8 +53,8 @@ def test_any_clear_packets(many: list[bytes]) -> None:
 
 @settings(max_examples=150)
 @given(st.sampled_from(SUITES), st.lists(st.binary(max_size=120), max_size=20), st.booleans())
-def test_any_wire_packets(suite: object, many: list[bytes], named: bool) -> None:
-    engine = receiver(parameters(suite))  # type: ignore[arg-type]  # sampled_from gives objects
+def test_any_wire_packets(suite: EspSuite, many: list[bytes], named: bool) -> None:
+    engine = receiver(parameters(suite))
     if named:
         many = [SPI.to_bytes(4, "big") + each for each in many]
     clear = empty()

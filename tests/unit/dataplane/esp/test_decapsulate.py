@@ -12,6 +12,7 @@ from dataplane.esp.events import Audited, Direction, SaFirstUsed, SaHardExpired,
 from dataplane.esp.lifetime import Cause, Lifetime
 from dataplane.esp.outcomes import Accepted, Discarded
 from dataplane.esp.sa import InboundSa
+from dataplane.esp.shape import Shape
 from dataplane.esp.spd import Action, SpdEntry
 from dataplane.ipsec.selectors import TrafficSelector
 from dataplane.ipsec.suites import EspSuite
@@ -46,8 +47,7 @@ def sealed(count: int, *, first: int = 1, inner: bytes | None = None) -> list[by
 def test_every_damaged_octet_is_noticed_and_changes_nothing(suite: EspSuite) -> None:
     parameters_ = parameters(suite)
     engine, twin = receiver(parameters_), Twin(parameters_)
-    iv_octets = engine.sad.inbound(SPI).shape.iv  # type: ignore[union-attr]  # it was added just now
-    packet = twin.seal(ipv4(udp(30)), 5, iv=os.urandom(iv_octets))
+    packet = twin.seal(ipv4(udp(30)), 5, iv=os.urandom(Shape.of(suite).iv))
     for place in range(4, len(packet)):
         damaged = bytearray(packet)
         damaged[place] ^= 0x10
@@ -63,8 +63,7 @@ def test_every_damaged_octet_is_noticed_and_changes_nothing(suite: EspSuite) -> 
 def test_cut_at_every_length(suite: EspSuite) -> None:
     parameters_ = parameters(suite)
     engine, twin = receiver(parameters_), Twin(parameters_)
-    iv_octets = engine.sad.inbound(SPI).shape.iv  # type: ignore[union-attr]  # it was added just now
-    packet = twin.seal(ipv4(udp(30)), 5, iv=os.urandom(iv_octets))
+    packet = twin.seal(ipv4(udp(30)), 5, iv=os.urandom(Shape.of(suite).iv))
     wire, clear = filled([packet[:end] for end in range(len(packet))]), empty(len(packet))
     assert engine.decapsulate(wire, clear, NOW) == {}
     assert clear.count == 0
@@ -229,8 +228,11 @@ def test_kilobytes_count_inbound_too() -> None:
     for packet in sealed(10):  # texts of 64 octets
         engine.decapsulate_packet(packet, NOW)
         told += events(engine)
-    ends = {"direction": Direction.INBOUND, "tunnel": "hq", "spi": SPI, "cause": Cause.KILOBYTES}
-    assert told[:3] == [SaFirstUsed(tunnel="hq", spi=SPI), SaSoftExpired(**ends), SaHardExpired(**ends)]  # type: ignore[arg-type]  # mixed values
+    assert told[:3] == [
+        SaFirstUsed(tunnel="hq", spi=SPI),
+        SaSoftExpired(direction=Direction.INBOUND, tunnel="hq", spi=SPI, cause=Cause.KILOBYTES),
+        SaHardExpired(direction=Direction.INBOUND, tunnel="hq", spi=SPI, cause=Cause.KILOBYTES),
+    ]
     assert engine.counters.discarded == {DiscardReason.IN_NO_SA: 3}
 
 
