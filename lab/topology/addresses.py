@@ -80,6 +80,9 @@ def _interface(text: str | None, path: Path, problems: Problems) -> IPNetwork | 
     if text is None:
         return None
     address = _parse(text, path, problems)
+    if address is not None and (kind := _not_a_hosts(address.ip)):
+        problems.add(path, f"{text} is {kind} and cannot be a node's; write a unicast address")
+        return None
     if address is None or address.prefixlen >= (31 if address.version == 4 else 127):
         return address
     # RFC 4291 2.6.1: the first address of an IPv6 subnet is the routers' anycast address.
@@ -89,6 +92,18 @@ def _interface(text: str | None, path: Path, problems: Problems) -> IPNetwork | 
         problems.add(path, f"{text} is {which}; the first host is {first}")
         return None
     return address
+
+
+def _not_a_hosts(address: IPAddress) -> str | None:
+    """Of which kind an address is that no interface can have; None if it is an ordinary one."""
+    if address.is_multicast():
+        return "a multicast address"
+    if address.is_loopback():
+        return "a loopback address"
+    # RFC 1122 3.2.1.3: 0/8 is this network; RFC 1112 4: 240/4 is reserved. RFC 4291 2.5.2: :: is no address.
+    if address.version == 4 and not 1 <= address.words[0] < 240:
+        return "reserved"
+    return "the unspecified address" if int(address) == 0 else None
 
 
 def _parse(text: str, path: Path, problems: Problems) -> IPNetwork | None:

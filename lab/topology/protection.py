@@ -17,7 +17,7 @@ from lab.topology.raw import RawMacsec, RawTag
 from lab.topology.secrets import read_keys
 from lab.topology.wires import Wire
 
-# SecTAG with an SCI, and ICV: what MACsec adds to a frame at most (802.1AE-2018 9.3).
+# SecTAG with an SCI, and ICV: what MACsec adds to a frame at most (802.1AE-2018 9.3, 9.11).
 MACSEC_OCTETS = 32
 # What a frame of 1518 octets takes of a wire beyond itself: MACsec, preamble and gap.
 _FRAME_OCTETS = 1518 + MACSEC_OCTETS + 20

@@ -113,7 +113,7 @@ class OpenedSecret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """A use of a vault: who did what, when, and whether it was allowed ("ok", or the refusal)."""
+    """A use of a vault: who did what, when, and what came of it ("ok", the refusal, or "failed")."""
 
     time: float
     identity: str

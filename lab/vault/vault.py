@@ -53,7 +53,7 @@ class Vault:
         """
         self.name = check_vault_name(name)
         self.folder = root / self.name
-        if not self._settings_file.is_file():
+        if not files.exists(self._settings_file):
             raise VaultError(
                 Refusal.NO_VAULT,
                 f"there is no vault {self.name} in {root}; make it: wireproof vault create {self.name}",
@@ -69,7 +69,7 @@ class Vault:
             InputError: there is one of that name, or no vault can be called so.
         """
         folder = root / check_vault_name(name)
-        if (folder / "vault.json").exists():
+        if files.exists(folder / "vault.json"):
             raise InputError(f"vault {folder.name} exists already, in {root}")
         files.make_folder(folder / "secrets")
         files.write(folder / "vault.json", Settings(created=now, access=access).to_json())
@@ -125,10 +125,8 @@ class Vault:
         if len(value.encode()) > MAX_VALUE_OCTETS:
             raise InputError(f"a secret's value has at most {MAX_VALUE_OCTETS} octets, not {len(value.encode())}")
         with self._logged(Permission.SET, secret, identity, now) as used:
-            ordinal = max((known.version.ordinal for known in self._all_opened(secret)), default=0) + 1
-            used.version = secrets.token_hex(16)
-            made = SecretVersion(version=used.version, ordinal=ordinal, created=now, updated=now, attributes=attributes)
-            self._write(secret, OpenedSecret(version=made, value=value))
+            made = self._add(secret, value, now, attributes)
+            used.version = made.version
         return made
 
     def rotate_secret(self, secret: str, identity: str, now: float) -> SecretVersion:
@@ -138,11 +136,15 @@ class Vault:
             VaultError: it is refused.
             InputError: it holds something else, or nothing can be called so.
         """
-        digits = self.get_secret(secret, None, identity, now).value
-        if not re.fullmatch("(?:[0-9a-fA-F]{2})+", digits):
-            text = f"secret {secret} does not hold pairs of hex digits; give it its next value yourself"
-            raise InputError(f"{text}: wireproof vault set {self.name} {secret}")
-        return self.set_secret(secret, secrets.token_hex(len(digits) // 2), identity, now)
+        secret = check_secret_name(secret)
+        with self._logged(Permission.SET, secret, identity, now) as used:
+            digits = self._opened(secret, None).value
+            if not re.fullmatch("(?:[0-9a-fA-F]{2})+", digits):
+                text = f"secret {secret} does not hold pairs of hex digits; give it its next value yourself"
+                raise InputError(f"{text}: wireproof vault set {self.name} {secret}")
+            made = self._add(secret, secrets.token_hex(len(digits) // 2), now, _READABLE)
+            used.version = made.version
+        return made
 
     def set_attributes(
         self, secret: str, version: str | None, identity: str, now: float, change: Callable[[Attributes], Attributes]
@@ -195,6 +197,17 @@ class Vault:
         text = f"secret {secret} of vault {self.name} has no version {version}; without one, the current one is read"
         raise VaultError(Refusal.NO_VERSION, text)
 
+    def _add(self, secret: str, value: str, now: float, attributes: Attributes) -> SecretVersion:
+        made = SecretVersion(
+            version=secrets.token_hex(16),
+            ordinal=max((known.version.ordinal for known in self._all_opened(secret)), default=0) + 1,
+            created=now,
+            updated=now,
+            attributes=attributes,
+        )
+        self._write(secret, OpenedSecret(version=made, value=value))
+        return made
+
     def _write(self, secret: str, opened: OpenedSecret) -> None:
         folder = self.folder / "secrets" / secret
         files.make_folder(folder)
@@ -202,12 +215,13 @@ class Vault:
 
     @contextmanager
     def _logged(self, operation: Permission, secret: str | None, identity: str, now: float) -> Iterator[_Use]:
-        """Let the identity in, and write a line of the log for what comes of it."""
+        """Let the identity in, and log what comes of it; "failed" is neither refused nor done."""
         used = _Use()
-        result = "ok"
+        result = "failed"
         try:
             self._admit(identity, operation)
             yield used
+            result = "ok"
         except VaultError as error:
             result = error.refusal
             raise

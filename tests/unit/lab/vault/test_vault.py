@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import ExitCode, InputError
+from lab.errors import ExitCode, InputError, MachineError
 from lab.vault.records import Attributes, Permission, parse_timestamp, timestamp
 from lab.vault.refusal import Refusal, VaultError
 from lab.vault.vault import LAB, MAX_VALUE_OCTETS, OPERATOR, Vault, vault_names
@@ -122,6 +123,24 @@ def test_rotation_keeps_the_length_and_the_old_version(vault: Vault) -> None:
     vault.set_secret("psk", "not hex", OPERATOR, 1.0)
     with pytest.raises(InputError, match="does not hold pairs of hex digits"):
         vault.rotate_secret("psk", OPERATOR, 2.0)
+
+
+def test_an_expired_secret_can_be_rotated(vault: Vault) -> None:
+    vault.set_secret("cak", "0f" * 16, OPERATOR, 1.0, Attributes(expires=2.0))
+    vault.rotate_secret("cak", OPERATOR, 3.0)
+    assert len(vault.get_secret("cak", None, LAB, 4.0).value) == 32
+
+
+def test_what_cannot_be_written_is_the_machines_fault_and_leaves_what_was(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(MachineError, match="cannot be written: File exists"):
+        Vault.create(tmp_path / "file" / "vaults", "kv-own", 1.0)
+    vault = Vault.create(tmp_path, "kv-own", 1.0)
+    shutil.rmtree(vault.folder / "secrets")
+    (vault.folder / "secrets").touch()
+    with pytest.raises(MachineError, match="secrets/sak cannot be written"):
+        vault.set_secret("sak", "aa", OPERATOR, 2.0)
+    assert [entry.result for entry in vault.audit()] == ["failed"]
 
 
 def test_the_log_names_every_use_allowed_or_not_and_never_what_a_secret_holds(vault: Vault, tmp_path: Path) -> None:
