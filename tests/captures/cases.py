@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -87,3 +88,18 @@ def flip(frame: Frame, bit: int) -> Frame:
     octets = bytearray(frame.octets)
     octets[bit // 8] ^= 0x80 >> bit % 8
     return frame._replace(octets=bytes(octets))
+
+
+def write_pcap(path: Path, frames: Iterable[Frame], *, link_type: int = 1) -> Path:
+    """The frames as a classic pcap file with nanoseconds."""
+    parts = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, link_type)]
+    for frame in frames:
+        seconds, fraction = divmod(frame.timestamp_ns, 1_000_000_000)
+        parts.append(struct.pack("<IIII", seconds, fraction, len(frame.octets), frame.original_length) + frame.octets)
+    path.write_bytes(b"".join(parts))
+    return path
+
+
+def cut(frame: Frame, octets: int) -> Frame:
+    """The frame as a snap length leaves it."""
+    return frame._replace(octets=frame.octets[:octets])
