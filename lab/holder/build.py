@@ -153,8 +153,7 @@ class Build:
 
 def _drive(place: Place, order: Order, name: str, control: Channel) -> None:
     """Be a node's driver, where its devices are."""
-    from lab.nodes import driver
-
+    driver = importlib.import_module("lab.nodes.driver")
     place.enter()
     driver.run(order.topology.node(name), order.topology, order.secrets, control)
 
