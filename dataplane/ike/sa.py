@@ -131,12 +131,6 @@ class IkeSa:
         """Whether it is up and nothing has taken its place."""
         return self.state in (IkeState.ESTABLISHED, IkeState.REKEYING, IkeState.COLLIDED) and self.abandon_at is None
 
-    def crosses(self, other: IkeSa) -> bool:
-        """Whether both were being set up at some time, so that neither side can have known of the other one."""
-        return (other.established_at is None or self.created_at < other.established_at) and (
-            self.established_at is None or other.created_at < self.established_at
-        )
-
     # ---- the machine ----
 
     def verdict(self, event: IkeInput) -> Verdict:
@@ -356,6 +350,7 @@ class IkeSa:
         self.linger_until = now + LINGER_SECONDS if linger else now
         self.apply(IkeInput.FAIL)
         task, self.active = self.active, None
+        self.channel.window.outstanding = None
         if task is not None:
             task.abandon(self, cause, detail)
         waiting = list(self.queue)

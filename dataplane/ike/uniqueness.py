@@ -47,7 +47,7 @@ def settle_ike_sas(sa: IkeSa, now: float, *, initial_contact: bool) -> None:
     for other in sa.host.established(sa.peer):
         if other is sa:
             continue
-        if initial_contact and not sa.crosses(other):
+        if initial_contact and not _cross(sa, other):
             other.end(Cause.INITIAL_CONTACT, "", now)
         elif sa.peer.unique:
             loser, keeper = (sa, other) if sa.lowest_nonce < other.lowest_nonce else (other, sa)
@@ -57,3 +57,10 @@ def settle_ike_sas(sa: IkeSa, now: float, *, initial_contact: bool) -> None:
                 loser.run(now)
             else:
                 loser.abandon_at = now + ABANDON_SECONDS
+
+
+def _cross(a: IkeSa, b: IkeSa) -> bool:
+    """Whether both were being set up at some time, so that neither side can have known of the other one."""
+    return (b.established_at is None or a.created_at < b.established_at) and (
+        a.established_at is None or b.created_at < a.established_at
+    )

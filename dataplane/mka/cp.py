@@ -114,7 +114,7 @@ class Cp:
         if self.old is not None and self.old.an == self.latest.an:  # a key server that reuses the AN: no overlap then
             self._installed.delete(self.old)
             self.old, self.old_transmits = None, False
-        self._installed.receive_from(self.latest, principal.heard_scis())
+        self._installed.receive_from(self.latest, principal.heard_scis)
         self._installed.create(self.latest, principal.mi)
 
     def _transmit(self) -> None:

@@ -217,14 +217,14 @@ class KaY:
         principal = self._principal
         for agreed in (self._cp.latest, self._cp.old):
             if agreed is not None and principal is not None and agreed.ckn == principal.cak.ckn:
-                self._installed.receive_from(agreed, principal.heard_scis())
+                self._installed.receive_from(agreed, principal.heard_scis)
         had_keys = self._cp.latest is not None or self._cp.old is not None
         self._run_cp(now)
         if had_keys and self._cp.state is State.CHANGE and not self._distrusted:
             # Our SAs are gone; the others must see that, and give us a fresh SAK instead of one that we used.
             for participant in self._participants.values():
                 participant.renew_mi(now)
-        heard = [participant.heard_scis().values() for participant in self._participants.values()]
+        heard = [participant.heard_scis.values() for participant in self._participants.values()]
         self._installed.keep_only({sci for scis in heard for sci in scis})
 
     def _run_cp(self, now: float) -> None:
@@ -255,7 +255,7 @@ class KaY:
             self._events.append(KeyServerElected(sci=elected))
 
     def _tell_members(self, participant: Participant) -> None:
-        ckn, live = participant.cak.ckn, participant.live_scis()
+        ckn, live = participant.cak.ckn, participant.live_scis
         known = self._members[ckn]
         self._events.extend(MemberLeft(ckn=ckn, sci=sci) for mi, sci in known.items() if mi not in live)
         self._events.extend(MemberJoined(ckn=ckn, sci=sci) for mi, sci in live.items() if mi not in known)

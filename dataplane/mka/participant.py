@@ -133,13 +133,15 @@ class Participant:
         """The SCI of a member, us included."""
         return self._own.sci if mi == self.mi else self.peers.sci_of(mi)
 
+    @property
     def live_scis(self) -> dict[bytes, bytes]:
         """The live peers' SCIs by MI."""
         return {mi: peer.basic.sci for mi, peer in self.peers.live.items()}
 
+    @property
     def heard_scis(self) -> dict[bytes, bytes]:
         """The SCIs by MI of all peers that were heard, live or not."""
-        return {mi: peer.basic.sci for mi, peer in self.peers.potential.items()} | self.live_scis()
+        return {mi: peer.basic.sci for mi, peer in self.peers.potential.items()} | self.live_scis
 
     # --- what is sent ------------------------------------------------------------------------------------------------
 

@@ -62,7 +62,7 @@ class KeyServer:
             principal.cak,
             self._policy,
             own=(principal.mi, own_sci),
-            peers=principal.live_scis(),
+            peers=principal.live_scis,
             kn=self._kn,
             an=0 if recent is None else (recent.an + 1) % 4,
             random=self._random,

@@ -151,7 +151,7 @@ def _participant(participant: Participant, *, is_principal: bool) -> Participant
         ckn=participant.cak.ckn,
         principal=is_principal,
         key_server=None if server is None else server.sci,
-        live=tuple(sorted(participant.live_scis().values())),
+        live=tuple(sorted(participant.live_scis.values())),
         potential=len(participant.peers.potential),
     )
 
