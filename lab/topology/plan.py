@@ -106,8 +106,9 @@ def _addressed(end: Interface) -> Iterator[Operation]:
         )
     device = end.addressed_device
     if any(address.version == 6 for address in end.addresses):
-        # Addresses are given, so nothing is solicited and no duplicate is looked for.
-        for name, value in (("addr_gen_mode", "1"), ("accept_ra", "0"), ("accept_dad", "0"), ("disable_ipv6", "0")):
+        # Addresses are given, so nothing is solicited and no duplicate is looked for. The link-local address stays: a
+        # router asks for its neighbours from it (RFC 4861 4.3).
+        for name, value in (("accept_ra", "0"), ("accept_dad", "0"), ("disable_ipv6", "0")):
             yield SetSysctl(node=end.node, path=f"net/ipv6/conf/{device}/{name}", value=value)
     for address in end.addresses:
         yield AddAddress(node=end.node, device=device, address=address)
