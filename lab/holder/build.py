@@ -153,7 +153,8 @@ class Build:
 
 def _drive(place: Place, order: Order, name: str, control: Channel) -> None:
     """Be a node's driver, where its devices are."""
-    driver = importlib.import_module("lab.nodes.driver")
+    from lab.nodes import driver
+
     place.enter()
     driver.run(order.topology.node(name), order.topology, order.secrets, control)
 

@@ -91,9 +91,8 @@ def _sak(link: Link, policy: MacsecPolicy, suite: CipherSuite, node: str, secret
         raise InputError(f"{link.segment}: there is no secret {reference}, the SAK of {node}")
     wanted = suite.key_octets + (SALT_OCTETS if suite.xpn else 0)
     if len(octets) != wanted:
-        parts = "SAK and salt" if suite.xpn else "SAK"
         raise InputError(
-            f"{link.segment}: secret {reference} of {node} has {len(octets)} octets; {parts} of {suite.name} have {wanted}"
+            f"{link.segment}: the SAK of {node}, {reference}, has {len(octets)} octets; {suite.name} takes {wanted}"
         )
     return Sak(
         suite=suite,

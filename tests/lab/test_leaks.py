@@ -19,9 +19,10 @@ from tests.lab.conftest import ROOT, Bench
 
 pytestmark = pytest.mark.lab
 
+PATH = "expressroute-direct"
 MOMENTS_OF_UP = 10
-MOMENTS_OF_WORK = 4
-MOMENTS_OF_DOWN = 6
+MOMENTS_OF_PROVE = 5
+MOMENTS_OF_DOWN = 5
 
 
 @pytest.fixture
@@ -62,16 +63,16 @@ def assert_nothing_is_left(bench: Bench) -> None:
         time.sleep(0.01)
     assert left == {}
     with pytest.raises((FileNotFoundError, ConnectionRefusedError)):
-        connect(bench.folder() / "control")
-    lock = LabFolder("chain", bench.folder()).lock(timeout=5)
+        connect(bench.folder(PATH) / "control")
+    lock = LabFolder(PATH, bench.folder(PATH)).lock(timeout=5)
     assert lock is not None, "a descriptor of the lab is open somewhere"
     os.close(lock)
 
 
 def assert_the_next_one_works(bench: Bench) -> None:
-    bench.ok("up", bench.chain(4))
+    bench.ok("up", PATH)
     assert json.loads(bench.ok("status", "--json"))["state"] == "up"
-    bench.ok("exec", "n0", "--", "ping", "-c", "1", "-W", "5", "10.0.2.2")
+    bench.ok("exec", "onprem", "--", "ping", "-c", "1", "-W", "5", "10.0.2.4")
     bench.ok("down", "--purge")
 
 
@@ -82,11 +83,11 @@ def seconds_of(run: Callable[[], object]) -> float:
 
 
 def test_killed_while_it_comes_up(bench: Bench, outside: None) -> None:
-    whole = seconds_of(lambda: bench.ok("up", bench.chain(4)))
+    whole = seconds_of(lambda: bench.ok("up", PATH))
     bench.ok("down", "--purge")
     codes = set()
     for moment in range(MOMENTS_OF_UP):
-        making = bench.start("up", bench.chain(4))
+        making = bench.start("up", PATH)
         time.sleep(whole * moment / MOMENTS_OF_UP)
         kill_holder(bench, besides=making.pid)
         _, words = making.communicate(timeout=20)
@@ -98,31 +99,26 @@ def test_killed_while_it_comes_up(bench: Bench, outside: None) -> None:
     assert 70 in codes, "no moment lay within the making"
 
 
-@pytest.mark.parametrize("moment", range(MOMENTS_OF_WORK))
-def test_killed_while_it_works(bench: Bench, outside: None, moment: int) -> None:
-    bench.ok("up", bench.chain(4))
-    busy = [
-        bench.start("exec", "n0", "--", "ping", "-i", "0.002", "10.0.2.2"),
-        bench.start("events", "-f"),
-        bench.start("status", "--watch"),
-    ]
-    bench.ok("exec", "n3", "--", "sh", "-c", "setsid ping -i 0.01 10.0.0.1 >/dev/null 2>&1 </dev/null &")
-    time.sleep(0.2 + 0.1 * moment)
-    holder = json.loads((bench.folder() / "holder.json").read_text())["process"]["pid"]
-    os.kill(holder, signal.SIGKILL)
-    for process in busy:
-        process.communicate(timeout=20)
-    assert [process.returncode for process in busy] == [137, 0, 1]
-    assert_nothing_is_left(bench)
-    assert bench.run("status").returncode == 1
-    assert_the_next_one_works(bench)
+def test_killed_while_it_proves(bench: Bench, outside: None) -> None:
+    bench.ok("up", PATH)
+    whole = seconds_of(lambda: bench.ok("prove"))
+    for moment in range(MOMENTS_OF_PROVE):
+        bench.ok("up", PATH)
+        proving = bench.start("prove")
+        time.sleep(whole * moment / MOMENTS_OF_PROVE)
+        kill_holder(bench, besides=proving.pid)
+        _, words = proving.communicate(timeout=20)
+        assert proving.returncode in (0, 1, 2), words
+        assert "Traceback" not in words
+        assert_nothing_is_left(bench)
+        assert_the_next_one_works(bench)
 
 
 def test_killed_while_it_goes_down(bench: Bench, outside: None) -> None:
-    bench.ok("up", bench.chain(4))
+    bench.ok("up", PATH)
     whole = seconds_of(lambda: bench.ok("down"))
     for moment in range(MOMENTS_OF_DOWN):
-        bench.ok("up", bench.chain(4))
+        bench.ok("up", PATH)
         ending = bench.start("down")
         time.sleep(whole * moment / MOMENTS_OF_DOWN)
         kill_holder(bench, besides=ending.pid)
@@ -130,6 +126,26 @@ def test_killed_while_it_goes_down(bench: Bench, outside: None) -> None:
         assert ending.returncode == 0, words
         assert_nothing_is_left(bench)
         assert_the_next_one_works(bench)
+
+
+def test_killed_while_everybody_is_busy(bench: Bench, outside: None) -> None:
+    bench.ok("up", PATH)
+    busy = [
+        bench.start("exec", "onprem", "--", "ping", "-i", "0.002", "10.0.2.4"),
+        bench.start("events", "-f"),
+        bench.start("status", "--watch"),
+        bench.start("capture", "ce--msee1", "-w", "-"),
+    ]
+    bench.ok("exec", "workload", "--", "sh", "-c", "setsid ping -i 0.01 192.168.1.10 >/dev/null 2>&1 </dev/null &")
+    time.sleep(0.3)
+    holder = json.loads((bench.folder(PATH) / "holder.json").read_text())["process"]["pid"]
+    os.kill(holder, signal.SIGKILL)
+    for process in busy:
+        process.communicate(timeout=20)
+    assert [process.returncode for process in busy] == [137, 0, 1, 0]
+    assert_nothing_is_left(bench)
+    assert bench.run("status").returncode == 1
+    assert_the_next_one_works(bench)
 
 
 def test_the_kernel_has_every_namespace_back(bench: Bench) -> None:
