@@ -209,6 +209,52 @@ def test_several_sas_in_one_batch() -> None:
     assert heard == {0x1001: 23, 0x1002: 15}
 
 
+def test_sas_with_one_key_are_still_two_sas() -> None:
+    one, two = parameters(spi=0x1001), parameters(spi=0x1002)
+    engine = receiver(one)
+    engine.sad.add_inbound(InboundSa(two, NOW))
+    packets = [Twin(one if n <= 10 else two).seal(ipv4(udp(30)), n, iv=IV) for n in range(1, 21)]
+    assert engine.decapsulate(filled(packets), empty(), NOW) == {0x1001: 9, 0x1002: 19}
+    assert [sa.age.packets for sa in engine.sad] == [10, 10]
+
+
+def hidden(inner: bytes, octets: int) -> bytes:
+    """The inner packet with as many octets behind it as bring it to a length (RFC 4303 2.7)."""
+    return inner + bytes(octets - len(inner))
+
+
+@pytest.mark.parametrize("place", [None, 0, 9, 19])
+@pytest.mark.parametrize(
+    ("odd", "tail", "reason"),
+    [
+        (ipv4(udp(30)), bytes((1, 2, 3, 5, 4, 4)), DiscardReason.IN_BAD_PADDING),
+        (ipv4(udp(30)), bytes((1, 2, 3, 4, 4, 41)), DiscardReason.IN_BAD_INNER_PACKET),
+        (ipv4(udp(30)), bytes((1, 2, 3, 4, 4, 6)), DiscardReason.IN_BAD_NEXT_HEADER),
+        (ipv4(udp(40))[:-2], bytes((1, 2, 3, 4, 4, 4)), DiscardReason.IN_BAD_INNER_PACKET),
+        (ipv6(udp(18)), bytes((1, 2, 3, 4, 4, 4)), DiscardReason.IN_BAD_INNER_PACKET),
+        (b"\x50" + bytes(40), bytes((1, 2, 3, 4, 4, 4)), DiscardReason.IN_BAD_INNER_PACKET),
+        (ipv4(udp(30)), bytes((1, 2, 3, 4, 99, 4)), DiscardReason.IN_BAD_PADDING),
+        (ipv4(udp(38)), bytes((1, 2, 3, 4, 4, 4)), None),
+        (ipv4(udp(8), more=True, offset=8), bytes((1, 2, 3, 4, 4, 4)), None),
+    ],
+    ids=["padding", "IPv4 as IPv6", "TCP", "cut", "IPv6 as IPv4", "version 5", "pad length", "longer", "fragment"],
+)
+def test_an_odd_text_among_others(place: int | None, odd: bytes, tail: bytes, reason: DiscardReason | None) -> None:
+    """Twenty texts of one length: all of them odd, or one of them, at either end or in the middle."""
+    engine, twin = receiver(), Twin(parameters())
+    plain = ipv4(udp(30))
+    is_odd = [place in (None, index) for index in range(20)]
+    inner = [odd if each else plain for each in is_odd]
+    packets = [
+        twin.seal(hidden(inner[index], 58), index + 1, iv=IV, tail=tail if is_odd[index] else bytes((1, 2, 3, 4, 4, 4)))
+        for index in range(20)
+    ]
+    clear = empty()
+    assert engine.decapsulate(filled(packets), clear, NOW) == {SPI: 19}
+    assert held(clear) == [inner[index] for index in range(20) if not is_odd[index] or reason is None]
+    assert engine.counters.discarded == ({reason: sum(is_odd)} if reason is not None else {})
+
+
 def test_the_first_packet_is_told_once_and_the_last_hearing_is_kept() -> None:
     engine = receiver()
     packets = sealed(3)

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
+from dataplane.crypto.cbc import Cbc
 from dataplane.errors import LocalError
 from dataplane.esp.counters import DiscardReason
 from dataplane.esp.engine import EspEngine
@@ -15,6 +16,7 @@ from dataplane.esp.events import Acquire, Audited, Direction, SaHardExpired, SaS
 from dataplane.esp.lifetime import Cause, Lifetime
 from dataplane.esp.outcomes import Accepted, Bypassed, Discarded, Flight, Protected
 from dataplane.esp.sa import OutboundSa
+from dataplane.esp.shape import Shape
 from dataplane.esp.spd import Action, SpdEntry
 from dataplane.esp.tunnel import DontFragment, Tunnel
 from dataplane.ipsec.selectors import TrafficSelector
@@ -131,9 +133,29 @@ def test_octets_behind_the_packet_are_left_out() -> None:
     engine, other = sender(), receiver()
     packet = ipv4(udp(30))
     wire, clear = empty(), empty()
-    engine.encapsulate(filled([packet + b"trailing"] * 10), wire, NOW)
+    engine.encapsulate(filled([packet + b"trailing " * 9] * 10), wire, NOW)
+    assert {len(sealed) for sealed in wire} == {Shape.of(CBC256_SHA256).packet(len(packet))}
     other.decapsulate(wire, clear, NOW)
     assert held(clear) == [packet] * 10
+
+
+def test_ivs_of_cbc_are_made_of_the_callers_entropy() -> None:
+    """Each IV is the block cipher of a fresh random block xor the block before it: nobody can foresee it."""
+    given: list[bytes] = []
+
+    def random(octets: int) -> bytes:
+        given.append(os.urandom(octets))
+        return given[-1]
+
+    engine, cbc = sender(random=random), Cbc(parameters().keys.encryption.reveal())
+    wire = empty()
+    engine.encapsulate(filled([ipv4(udp(30))] * 20 + [ipv4(udp(40))] * 3), wire, NOW)
+    blocks = b"".join(given)
+    assert len(blocks) == 23 * 16
+    last = bytes(16)
+    for index, packet in enumerate(held(wire)):
+        assert packet[8:24] == cbc.encrypt(last, blocks[16 * index : 16 * index + 16])
+        last = packet[-32:-16]
 
 
 def test_selectors_choose_among_the_sas_of_a_tunnel() -> None:

@@ -63,9 +63,9 @@ class OpenerWatch:
         return self.opener.one(packet, sequence)
 
 
-def watched(sent: list[bytes], suite: EspSuite = CBC256_SHA256) -> tuple[list[int], list[int]]:
+def watched(sent: list[bytes], suite: EspSuite = CBC256_SHA256, first: int = 1) -> tuple[list[int], list[int]]:
     """The calls that sealing and then opening these packets takes."""
-    a, b = sender(parameters(suite)), receiver(parameters(suite))
+    a, b = sender(parameters(suite), next_sequence=first), receiver(parameters(suite), next_sequence=first)
     out, into = a.sad.outbound("hq")[0], b.sad.inbound(SPI)
     assert into is not None
     sealing, opening = SealerWatch(out.sealer), OpenerWatch(into.opener)
@@ -91,6 +91,18 @@ def test_one_flow_is_one_run(suite: EspSuite, version: int) -> None:
 def test_many_flows_of_one_length_are_one_run() -> None:
     assert watched([ipv4(udp(300, sport=index)) for index in range(64)]) == ([64], [64])
     assert watched([ipv6(udp(300, sport=index), label=index) for index in range(64)]) == ([64], [64])
+
+
+@pytest.mark.parametrize("suite", [suite for suite in SUITES if suite.esn], ids=str)
+def test_long_numbers_go_as_runs_too(suite: EspSuite) -> None:
+    assert watched([ipv4(udp(300))] * 64, suite, first=7 * 2**32 + 5) == ([64], [64])
+    assert watched([ipv4(udp(300))] * 64, suite, first=8 * 2**32 - 30) == ([30, 34], [30, 34])
+
+
+def test_outer_rules_part_what_goes_out_but_not_what_comes_in() -> None:
+    sent = [ipv4(udp(300), df=index < 20, tos=0xB8 if index < 40 else 0) for index in range(64)]
+    assert watched(sent) == ([20, 20, 24], [64])
+    assert watched([ipv6(udp(300), tos=0xB8 if index < 40 else 0xB9) for index in range(64)]) == ([40, 24], [64])
 
 
 def test_each_length_is_a_run_of_its_own_and_short_ones_are_singles() -> None:
