@@ -142,7 +142,9 @@ def _checks(seen: Observation, demanded: tuple[str, ...]) -> list[Finding]:
 
 def _named(seen: Observation, code: str, severity: Severity, text: str) -> list[Finding]:
     return [
-        Finding(code=code, severity=severity, text=text + note.text, frames=tuple(sorted(note.frames)), count=note.count)
+        Finding(
+            code=code, severity=severity, text=text + note.text, frames=tuple(sorted(note.frames)), count=note.count
+        )
         for note in seen.notes.of(code)
     ]
 

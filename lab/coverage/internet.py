@@ -131,6 +131,8 @@ def _udp(octets: bytes, start: int, end: int, destination: bytes) -> Sight:
         start += 8
         if octets[start:end] == b"\xff":  # RFC 3948 2.3
             return CONTROL_SEEN
+        if start == len(octets) < end:
+            return too_short(octets, end, "UDP payload")
         if octets[start : start + 4] == bytes(4):  # RFC 3948 2.2
             return _ike(octets, start + 4, end)
         return _esp(octets, start, end, destination)
