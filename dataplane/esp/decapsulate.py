@@ -20,7 +20,7 @@ from dataplane.esp.columns import INBOUND
 from dataplane.esp.counters import AUDITED, DiscardReason, EspCounters
 from dataplane.esp.decisions import GREATEST_MEMORY
 from dataplane.esp.events import EventQueue, SaFirstUsed
-from dataplane.esp.flow import TCP, UDP, Flow, Key, flow_of, flow_or_none, glance, matches
+from dataplane.esp.flow import PLAIN_TRANSPORT, TCP, UDP, Key, flow_of, flow_or_none, glance, matches
 from dataplane.esp.layout import LEAST_RUN, Layout, LayoutCache, Octets, run_end
 from dataplane.esp.mend import NOT_ECT, clamp_mss, is_syn, merged_ecn, set_ecn
 from dataplane.esp.sa import InboundSa
@@ -187,24 +187,25 @@ class Decapsulation:
             return DiscardReason.IN_BAD_NEXT_HEADER
         packet = text[:space]  # the packet, and with it what may hide its length (RFC 4303 2.7)
         seen = glance(packet)
-        flow: Flow | None = None
         if seen is not None:
-            key, total = seen[0], seen[1]
+            key, total, inner_tos, _ = seen
+            protocol = key[0]
+            transport: int | None = PLAIN_TRANSPORT[packet[0] >> 4]
             selected = self._is_selected(sa, key, packet)
         else:
             flow = flow_or_none(packet)
             if flow is None:
                 return DiscardReason.IN_BAD_INNER_PACKET
-            total = flow.total_length
+            total, inner_tos, protocol, transport = flow.total_length, flow.tos, flow.protocol, flow.transport
             selected = matches(flow, sa.parameters.remote, sa.parameters.local)
         if packet[0] >> 4 != _VERSION[next_header]:
             return DiscardReason.IN_BAD_INNER_PACKET
         if not selected:
             return DiscardReason.IN_SELECTORS_MISMATCH
         packet = packet[:total]
-        if not tos & _ECN_TO_CARRY and sa.tunnel.greatest_mss is None:
+        if not tos & _ECN_TO_CARRY and (sa.tunnel.greatest_mss is None or protocol != TCP or transport is None):
             return packet
-        return _mended(sa, bytearray(packet), flow or flow_of(packet), tos)
+        return _mended(sa, packet, inner_tos & 3, tos & 3, transport if protocol == TCP else None)
 
     def _is_selected(self, sa: InboundSa, key: Key, packet: memoryview) -> bool:
         """Whether a plain packet matches the SA's selectors (RFC 4301 5.2 step 4)."""
@@ -254,14 +255,17 @@ def _rising(layout: Layout, start: int, end: int, spi: int, sa: InboundSa) -> ND
     return lows + np.uint64(first - low) if sa.window.check_rising(first) else None
 
 
-def _mended(sa: InboundSa, packet: bytearray, flow: Flow, tos: int) -> bytearray | DiscardReason:
-    """The packet with congestion that was marked outside (RFC 6040 4.2), and with its MSS brought down."""
-    ecn = merged_ecn(flow.tos & 3, tos & 3)
+def _mended(
+    sa: InboundSa, packet: memoryview, inner_ecn: int, outer_ecn: int, transport: int | None
+) -> memoryview | bytearray | DiscardReason:
+    """The packet with congestion that was marked outside (RFC 6040 4.2), and the MSS of TCP's SYN brought down."""
+    ecn = merged_ecn(inner_ecn, outer_ecn)
     if ecn is None:
         return DiscardReason.IN_CONGESTION_LOST
-    if ecn != flow.tos & 3:
-        set_ecn(packet, ecn)
+    mended = bytearray(packet)
+    if ecn != inner_ecn:
+        set_ecn(mended, ecn)
     mss = sa.tunnel.mss(packet[0] >> 4, sa.shape)
-    if mss is not None and flow.protocol == TCP and flow.transport is not None and is_syn(packet, flow.transport):
-        clamp_mss(packet, flow.transport, mss)
-    return packet
+    if mss is not None and transport is not None and is_syn(packet, transport):
+        clamp_mss(mended, transport, mss)
+    return mended

@@ -16,7 +16,7 @@ from dataplane.esp.columns import OUTBOUND
 from dataplane.esp.counters import DiscardReason, EspCounters
 from dataplane.esp.decisions import Decision, Decisions
 from dataplane.esp.events import EventQueue
-from dataplane.esp.flow import TCP, UDP, Flow, flow_of, flow_or_none, glance
+from dataplane.esp.flow import PLAIN_TRANSPORT, TCP, UDP, flow_of, flow_or_none, glance
 from dataplane.esp.layout import LEAST_RUN, LayoutCache, run_end
 from dataplane.esp.mend import clamp_mss, is_syn
 from dataplane.esp.outcomes import Flight
@@ -141,17 +141,10 @@ class Encapsulation:
 
     def packet(self, packet: memoryview, out: memoryview, slot: int, now: float) -> int | DiscardReason | None:
         """Write one packet, sealed, to the start of `out`, which is slot `slot`; give its length. None: bypass."""
-        seen = glance(packet)
-        flow: Flow | None = None
-        if seen is not None:
-            key, total, tos, dont_fragment = seen
-            decision = self._decisions.of_key(key, packet)
-        else:
-            flow = flow_or_none(packet)
-            if flow is None:
-                return self._discard(DiscardReason.OUT_BAD_PACKET, packet, now)
-            total, tos, dont_fragment = flow.total_length, flow.tos, flow.dont_fragment
-            decision = self._decisions.of_flow(flow)
+        looked = self._look(packet)
+        if looked is None:
+            return self._discard(DiscardReason.OUT_BAD_PACKET, packet, now)
+        decision, total, tos, dont_fragment, syn = looked
         sa = decision.sa
         if sa is None:
             return self._without_sa(decision, packet, now)
@@ -169,13 +162,31 @@ class Encapsulation:
             self._touched.discard(sa)
             return self.packet(packet, out, slot, now)
         inner: memoryview | bytearray = packet
-        if tunnel.greatest_mss is not None:
-            inner = self._with_mss(sa, packet, flow or flow_of(packet))
+        if syn is not None and tunnel.greatest_mss is not None:
+            inner = _with_mss(sa, packet, syn)
         out[:HEADER_OCTETS] = sa.spi_octets + (sequence % HALF).to_bytes(4, "big")
         end = trailer(shape.padding(total), _NEXT_HEADER[version])
         sa.sealer.one(b"".join((inner, end)), sequence, out[: length + shape.slack])
         self._sealed(sa, slot, 1, total, tos, dont_fragment)
         return length
+
+    def _look(self, packet: memoryview) -> tuple[Decision, int, int, bool, int | None] | None:
+        """The decision for a packet, its length, TOS and don't-fragment, and where a SYN's TCP header starts."""
+        seen = glance(packet)
+        if seen is not None:
+            key, total, tos, dont_fragment = seen
+            protocol = key[0]
+            transport: int | None = PLAIN_TRANSPORT[packet[0] >> 4]
+            decision = self._decisions.of_key(key, packet)
+        else:
+            flow = flow_or_none(packet)
+            if flow is None:
+                return None
+            total, tos, dont_fragment = flow.total_length, flow.tos, flow.dont_fragment
+            protocol, transport = flow.protocol, flow.transport
+            decision = self._decisions.of_flow(flow)
+        is_open = protocol == TCP and transport is not None and is_syn(packet, transport)
+        return decision, total, tos, dont_fragment, transport if is_open else None
 
     def _sealed(self, sa: OutboundSa, slot: int, count: int, octets: int, tos: int, dont_fragment: bool) -> None:
         """Count packets of so many octets, and put them on the last flight or on a new one."""
@@ -217,15 +228,6 @@ class Encapsulation:
             self._counters.errors_sent += 1
         return True
 
-    @staticmethod
-    def _with_mss(sa: OutboundSa, packet: memoryview, flow: Flow) -> memoryview | bytearray:
-        mss = sa.tunnel.mss(packet[0] >> 4, sa.shape)
-        if mss is None or flow.protocol != TCP or flow.transport is None or not is_syn(packet, flow.transport):
-            return packet
-        mended = bytearray(packet)
-        clamp_mss(mended, flow.transport, mss)
-        return mended
-
     def _let_go(self, packet: memoryview, bypass: Batch | None, now: float) -> None:
         if bypass is None or bypass.count == bypass.slots or len(packet) > bypass.size:
             self._discard(DiscardReason.OUT_NO_BYPASS, packet, now)
@@ -237,3 +239,13 @@ class Encapsulation:
         self._counters.discarded[reason] += 1
         self._events.audit(reason, now, packet=packet)
         return reason
+
+
+def _with_mss(sa: OutboundSa, packet: memoryview, transport: int) -> memoryview | bytearray:
+    """The packet, a SYN whose TCP header is at `transport`, with its MSS brought down."""
+    mss = sa.tunnel.mss(packet[0] >> 4, sa.shape)
+    if mss is None:
+        return packet
+    mended = bytearray(packet)
+    clamp_mss(mended, transport, mss)
+    return mended

@@ -27,6 +27,9 @@ _IPV4_HEADER: Final = struct.Struct("!BBHxxHxBxx4s4s")
 # Version, traffic class and flow label, payload length, next header, then both addresses and ports.
 _IPV6: Final = struct.Struct("!IHBx36s")
 
+PLAIN_TRANSPORT: Final = {4: 20, 6: 40}
+"""Where the upper layer's header starts in a plain packet (see `glance`), by IP version."""
+
 Key: TypeAlias = tuple[int, bytes]
 
 

@@ -97,29 +97,21 @@ class _HmacOpener:
 class _AeadOpener:
     """AES-GCM or ChaCha20-Poly1305."""
 
-    __slots__ = ("_esn", "_open", "_open_into", "_salt")
+    __slots__ = ("_aead", "_esn", "_salt")
 
     def __init__(self, suite: EspSuite, keys: EspKeys) -> None:
-        aead, self._salt = aead_of(suite, keys)
-        self._open: Final = aead.open
-        self._open_into: Final = aead.open_into
+        self._aead, self._salt = aead_of(suite, keys)
         self._esn: Final = suite.esn
 
     def run(self, layout: Layout, rows: slice, high: int) -> bool:
         layout.write_nonces(rows, self._salt)
         layout.write_aads(rows, high)
-        open_into = self._open_into
-        try:
-            for nonce, sealed, aad, text in layout.aead_calls[rows]:
-                open_into(nonce, sealed, aad, text)
-        except IntegrityError:
-            return False
-        return True
+        return not self._aead.open_each(layout.aead_calls[rows])
 
     def one(self, packet: memoryview, sequence: int) -> memoryview | None:
         nonce = self._salt + packet[HEADER_OCTETS : HEADER_OCTETS + 8]
         aad = bytes(packet[:4]) + sequence.to_bytes(8, "big") if self._esn else packet[:HEADER_OCTETS]  # RFC 4106 5
         try:
-            return memoryview(self._open(nonce, packet[HEADER_OCTETS + 8 :], aad))
+            return memoryview(self._aead.open(nonce, packet[HEADER_OCTETS + 8 :], aad))
         except IntegrityError:
             return None

@@ -10,8 +10,8 @@ from dataplane.esp.shape import Shape
 
 _OUTER_OCTETS: Final = {4: 20, 6: 40}
 _UDP_OCTETS: Final = 8
-# RFC 791 3.2, RFC 8200 5: what every path carries.
-_LEAST_PATH_MTU: Final = {4: 68, 6: 1280}
+# RFC 791 3.1: what every IPv4 host takes; RFC 8200 5: what every IPv6 path carries.
+_LEAST_PATH_MTU: Final = {4: 576, 6: 1280}
 _LEAST_IPV6_MTU: Final = 1280
 
 

@@ -426,7 +426,7 @@ def test_a_hard_limit_in_the_middle_of_a_run_is_kept_to_the_packet() -> None:
         (lambda: Tunnel("hq", outer_version=5), "versions 4 and 6, not 5"),
         (lambda: Tunnel("hq", dscp=64), "DSCP has 6 bits"),
         (lambda: Tunnel("hq", greatest_mss=0), "MSS is 64 to 65535"),
-        (lambda: Tunnel("hq", path_mtu=67), "68 to 65535, not 67"),
+        (lambda: Tunnel("hq", path_mtu=575), "576 to 65535, not 575"),
         (lambda: Tunnel("hq", path_mtu=1279, outer_version=6), "1280 to 65535, not 1279"),
         (lambda: SpdEntry(name="x", action=Action.PROTECT, local=ANY, remote=ANY), "a tunnel is named to protect"),
         (lambda: SpdEntry(name="x", action=Action.BYPASS, local=ANY, remote=ANY, tunnel="t"), "SPD entry x"),
