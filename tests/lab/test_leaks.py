@@ -40,7 +40,7 @@ def outside(bench: Bench) -> Iterator[None]:
 
 
 def kill_holder(bench: Bench, besides: int) -> None:
-    """Kill process 1 as soon as there is one; until then, what is about to become it.
+    """Kill process 1; if there is none yet, whatever is about to become it, and it, if that was too late.
 
     `besides` is a command line's own process, which is not to be killed.
     """
@@ -49,11 +49,12 @@ def kill_holder(bench: Bench, besides: int) -> None:
         found = bench.processes()
         found.pop(besides, None)
         first = [pid for pid, numbers in found.items() if len(numbers) > 1 and numbers[-1] == 1]
-        victims = first or list(found)
-        if victims:
+        for pid in first or list(found)[:1]:
             with suppress(ProcessLookupError):
-                os.kill(victims[0], signal.SIGKILL)
-            return
+                os.kill(pid, signal.SIGKILL)
+            if first:
+                return
+            deadline = min(deadline, time.monotonic() + 0.3)
         time.sleep(0.001)
 
 
