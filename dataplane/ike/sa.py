@@ -178,6 +178,8 @@ class IkeSa:
         answer = answer_to(event)
         answer.process(self, message, now)
         self._post(self.channel.respond(message, answer.build(self, now)), destination, source, now)
+        if self.successor is not None:
+            self.successor.run(now)
         return ""
 
     def _on_response(self, message: Message, source: Endpoint, destination: Endpoint, now: float) -> str:
@@ -241,7 +243,7 @@ class IkeSa:
 
     def run(self, now: float) -> None:
         """Begin the next task, if the window is free and one may begin."""
-        while self.active is None and self.state is not IkeState.DELETED:
+        while self.channel.window.outstanding is None and self.state is not IkeState.DELETED:
             ready = next((queued for queued in self.queue if self._may_begin(queued, now)), None)
             if ready is None:
                 return

@@ -1,0 +1,553 @@
+"""Setting up: IKE_SA_INIT and IKE_AUTH, their retries and their refusals (RFC 7296 1.2, 2.6, 2.9, 2.15, 2.21)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_network
+
+import pytest
+
+from dataplane.crypto.secret import Secret
+from dataplane.errors import LocalError
+from dataplane.ike.engine import IkeEngine
+from dataplane.ike.events import (
+    Cause,
+    ChildSaDeleted,
+    ChildSaEstablished,
+    ChildSaFailed,
+    IkeKeysDerived,
+    IkeSaDeleted,
+    IkeSaEstablished,
+    IkeSaFailed,
+    PeerHint,
+)
+from dataplane.ike.front_door import Thresholds
+from dataplane.ike.machine import IkeState
+from dataplane.ike.payloads.identification import Identity
+from dataplane.ike.payloads.key_exchange import KeyExchangePayload
+from dataplane.ike.payloads.nonce import NoncePayload
+from dataplane.ike.payloads.notify import NotifyType
+from dataplane.ike.payloads.security_association import SecurityAssociation
+from dataplane.ike.payloads.traffic_selectors import TrafficSelectorsInitiator, TrafficSelectorsResponder
+from dataplane.ike.policy import Childless, ChildPolicy, IkePolicy, Mode, Peer
+from dataplane.ipsec.selectors import TrafficSelector
+from dataplane.ipsec.transforms import TransformType, encr
+from tests.exchange.ike.pair import (
+    LEFT_PEER,
+    Node,
+    Pair,
+    child_policy,
+    esp_proposal,
+    ike_proposal,
+    mirrored,
+    shorten,
+    summary,
+)
+
+INIT = "IKE_SA_INIT { SA, KE, Ni }"
+AUTH = "IKE_AUTH { IDi, N(INITIAL_CONTACT), IDr, AUTH, SA, TSi, TSr }"
+AUTHENTICATED = "IKE_AUTH { IDr, AUTH, SA, TSi, TSr }"
+EMPTY = "INFORMATIONAL { }"
+FAILED = "IKE_AUTH { N(AUTHENTICATION_FAILED) }"
+
+
+def connect(pair: Pair) -> None:
+    """Both messages of IKE_SA_INIT."""
+    pair.a.initiate()
+    pair.flow("--> IKE_SA_INIT ...")
+    pair.flow("<-- IKE_SA_INIT ...")
+
+
+def test_regular() -> None:
+    pair = Pair()
+    a, b = pair.a, pair.b
+    a.initiate()
+    assert a.ike_states() == [IkeState.CONNECTING]
+    request = pair.flow("--> IKE_SA_INIT ...")
+    assert shorten(summary(request)) == INIT
+    assert b.ike_states() == [IkeState.HALF_OPEN]
+    pair.flow("<-- IKE_SA_INIT ...")
+    assert a.ike_states() == [IkeState.AUTHENTICATING]
+    auth = pair.flow(f"--> {AUTH}")
+    for proposal in auth.one(SecurityAssociation).proposals:
+        assert not proposal.of(TransformType.KE)  # PFS comes with CREATE_CHILD_SA
+    pair.flow(f"<-- {AUTHENTICATED}")
+    for node in (a, b):
+        assert node.ike_states() == [IkeState.ESTABLISHED]
+        assert [type(event) for event in node.events] == [IkeKeysDerived, IkeSaEstablished, ChildSaEstablished]
+        assert node.sending_spi() == node.child.spi_out
+    up_a, up_b = a.last(IkeSaEstablished), b.last(IkeSaEstablished)
+    assert (up_a.is_initiator, up_b.is_initiator) == (True, False)
+    assert up_a.ike == up_b.ike
+    assert (up_a.local, up_a.remote) == (up_b.remote, up_b.local)
+    assert (up_a.local_id, up_a.remote_id) == (up_b.remote_id, up_b.local_id)
+    made_a, made_b = a.last(ChildSaEstablished), b.last(ChildSaEstablished)
+    assert (made_a.spi_in, made_a.spi_out) == (made_b.spi_out, made_b.spi_in)
+    assert (made_a.keys_in, made_a.keys_out) == (made_b.keys_out, made_b.keys_in)
+    assert (made_a.local_selectors, made_a.remote_selectors) == (made_b.remote_selectors, made_b.local_selectors)
+    assert not made_a.encapsulated
+    assert made_a.ke is None
+    assert pair.silent()
+
+
+@pytest.mark.parametrize("swap", [False, True])
+def test_either_side_begins(swap: bool) -> None:
+    pair = Pair.established(swap=swap)
+    assert pair.a.ike.is_initiator is not swap
+
+
+IDENTITIES = [
+    Identity.fqdn("gateway.example.com"),
+    Identity.key_id(b"\0\x01\xff"),
+    Identity.email("gateway@example.com"),
+    Identity.address("2001:db8::1"),
+]
+
+
+@pytest.mark.parametrize("identity", IDENTITIES, ids=str)
+def test_identities(identity: Identity) -> None:
+    left = replace(LEFT_PEER, local_id=identity)
+    pair = Pair.established(left)
+    assert pair.b.last(IkeSaEstablished).remote_id == identity
+    assert pair.a.last(IkeSaEstablished).local_id == identity
+
+
+def test_any_identity_and_any_address() -> None:
+    right = replace(mirrored(LEFT_PEER), remote_id=None, remote=None)
+    pair = Pair.established(LEFT_PEER, right)
+    assert pair.b.last(IkeSaEstablished).remote_id == LEFT_PEER.local_id
+    with pytest.raises(LocalError):
+        Node("b", right, 1).initiate()
+
+
+def test_cipher_suites() -> None:
+    for cipher in (encr("ENCR_AES_CBC", 128), encr("ENCR_AES_CBC", 192), encr("ENCR_AES_GCM_16", 128),
+                   encr("ENCR_CHACHA20_POLY1305")):  # fmt: skip
+        left = replace(
+            LEFT_PEER,
+            ike=IkePolicy(proposals=(ike_proposal(31, cipher=cipher),)),
+            children=(replace(child_policy(), proposals=(esp_proposal(14, cipher=cipher),)),),
+        )
+        pair = Pair.established(left)
+        pair.a.rekey_child()
+        pair.run()
+        pair.b.rekey_ike()
+        pair.run()
+        assert pair.a.child.keys_in == pair.b.child.keys_out
+        assert pair.a.child.ke is not None
+        assert pair.a.child.suite.encryption == cipher
+
+
+# ---- IKE_SA_INIT ----
+
+
+def test_cookie() -> None:
+    pair = Pair(thresholds=Thresholds(cookies=0))
+    pair.a.initiate()
+    first = pair.flow("--> IKE_SA_INIT ...")
+    assert not pair.b.sas
+    cookie = pair.flow("<-- IKE_SA_INIT { N(COOKIE) }").notify(NotifyType.COOKIE)
+    assert cookie is not None
+    again = pair.flow("--> IKE_SA_INIT { N(COOKIE) ...")
+    assert again.payloads[0] == cookie  # first, as it came
+    assert again.payloads[1:] == first.payloads
+    assert (again.message_id, again.spi_i) == (0, first.spi_i)
+    pair.run()  # AUTH covers the second request
+    assert pair.a.child.keys_in == pair.b.child.keys_out
+    assert not pair.b.told(PeerHint)
+
+
+@pytest.mark.parametrize(("address", "age", "welcome"), [
+    ("203.0.113.1", 59.0, True),
+    ("203.0.113.1", 119.0, True),  # of the secret before this one
+    ("203.0.113.1", 181.0, False),
+    ("203.0.113.99", 0.0, False),
+])  # fmt: skip
+def test_whose_cookie_is_good_and_for_how_long(address: str, age: float, welcome: bool) -> None:
+    right = replace(mirrored(LEFT_PEER), remote=None)
+    pair = Pair(LEFT_PEER, right, thresholds=Thresholds(cookies=0))
+    pair.a.initiate()
+    pair.flow("--> IKE_SA_INIT ...")
+    pair.flow("<-- IKE_SA_INIT { N(COOKIE) }")
+    request = pair.hold("--> IKE_SA_INIT { N(COOKIE) ...")
+    pair.b.now = age
+    pair.b.receive(request._replace(source=request.source._replace(address=address)))
+    assert len(pair.b.sas) == welcome
+
+
+def test_group_that_the_responder_does_not_want() -> None:
+    left = replace(LEFT_PEER, ike=IkePolicy(proposals=(ike_proposal(19, 20),)))
+    right = mirrored(replace(LEFT_PEER, ike=IkePolicy(proposals=(ike_proposal(20),))))
+    pair = Pair(left, right)
+    pair.a.initiate()
+    first = pair.flow("--> IKE_SA_INIT ...")
+    refusal = pair.flow("<-- IKE_SA_INIT { N(INVALID_KE_PAYLOAD) }").notify(NotifyType.INVALID_KE_PAYLOAD)
+    assert refusal is not None
+    assert refusal.data == b"\0\x14"
+    assert not pair.b.sas
+    again = pair.flow("--> IKE_SA_INIT ...")
+    assert (again.message_id, again.spi_i) == (0, first.spi_i)
+    assert again.one(NoncePayload) == first.one(NoncePayload)
+    assert again.one(KeyExchangePayload).group == 20
+    pair.run()
+    assert pair.a.child.keys_in == pair.b.child.keys_out
+
+
+def test_cookie_and_group() -> None:
+    """RFC 7296 2.6.1: the second try brings the cookie as well."""
+    left = replace(LEFT_PEER, ike=IkePolicy(proposals=(ike_proposal(19, 20),)))
+    right = mirrored(replace(LEFT_PEER, ike=IkePolicy(proposals=(ike_proposal(20),))))
+    pair = Pair(left, right, thresholds=Thresholds(cookies=0))
+    pair.a.initiate()
+    pair.flow("--> IKE_SA_INIT ...")
+    pair.flow("<-- IKE_SA_INIT { N(COOKIE) }")
+    pair.flow("--> IKE_SA_INIT { N(COOKIE) ...")
+    pair.flow("<-- IKE_SA_INIT { N(INVALID_KE_PAYLOAD) }")
+    pair.flow("--> IKE_SA_INIT { N(COOKIE) ...")
+    pair.flow("<-- IKE_SA_INIT { SA ...")
+    pair.run()
+    assert pair.a.child.keys_in == pair.b.child.keys_out
+
+
+def test_group_that_was_not_offered_is_a_hint() -> None:
+    pair = Pair()
+    pair.a.initiate()
+    held = pair.hold("--> IKE_SA_INIT ...")
+    other = Node("b", mirrored(replace(LEFT_PEER, ike=IkePolicy(proposals=(ike_proposal(20),)))), 1)
+    other.receive(held)
+    refusal = other.outbox.popleft()
+    pair.a.receive(refusal)  # NO_PROPOSAL_CHOSEN, from somebody
+    assert pair.a.last(PeerHint).cause is Cause.NO_PROPOSAL_CHOSEN
+    pair.flow("--> IKE_SA_INIT ...", held)  # the true peer is only slower
+    pair.run()
+    assert pair.a.child.keys_in == pair.b.child.keys_out
+
+
+def test_no_common_ike_proposal() -> None:
+    right = mirrored(replace(LEFT_PEER, ike=IkePolicy(proposals=(ike_proposal(20),))))
+    pair = Pair(LEFT_PEER, right)
+    pair.a.initiate()
+    pair.flow("--> IKE_SA_INIT ...")
+    assert pair.b.last(PeerHint).cause is Cause.NO_PROPOSAL_CHOSEN
+    assert "ECP_256" in pair.b.last(PeerHint).detail
+    pair.flow("<-- IKE_SA_INIT { N(NO_PROPOSAL_CHOSEN) }")
+    assert pair.a.last(PeerHint).cause is Cause.NO_PROPOSAL_CHOSEN
+    pair.wait(6)
+    failed = pair.a.last(IkeSaFailed)
+    assert failed.cause is Cause.NO_PROPOSAL_CHOSEN
+    assert failed.begun_here
+    assert not pair.a.sas + pair.b.sas
+
+
+def test_nobody_is_expected_there() -> None:
+    right = replace(mirrored(LEFT_PEER), remote="203.0.113.77")
+    pair = Pair(LEFT_PEER, right)
+    pair.a.initiate()
+    pair.flow("--> IKE_SA_INIT ...")
+    pair.flow("<-- IKE_SA_INIT { N(NO_PROPOSAL_CHOSEN) }")
+    assert not pair.b.events
+    assert pair.b.engine.discarded == {"nobody is expected there": 1}
+
+
+def test_nobody_answers() -> None:
+    pair = Pair()
+    pair.a.initiate()
+    pair.wait(400)
+    assert pair.a.last(IkeSaFailed).cause is Cause.PEER_DEAD
+    assert len(pair.a.outbox) == 13
+    assert len(set(pair.a.outbox)) == 1  # every time the very same octets
+    assert pair.a.engine.next_timeout() is None
+
+
+def test_mode() -> None:
+    with pytest.raises(LocalError):
+        Node("a", replace(LEFT_PEER, mode=Mode.RESPONDER), 1).initiate()
+    right = replace(mirrored(LEFT_PEER), mode=Mode.INITIATOR)
+    pair = Pair(LEFT_PEER, right)
+    pair.a.initiate()
+    pair.flow("--> IKE_SA_INIT ...")
+    pair.flow("<-- IKE_SA_INIT { N(NO_PROPOSAL_CHOSEN) }")
+    pair.b.initiate()
+    pair.flow("<-- IKE_SA_INIT ...")
+    assert len([sa for sa in pair.a.sas if not sa.is_initiator]) == 1
+
+
+# ---- IKE_AUTH ----
+
+
+def test_shared_keys_differ() -> None:
+    right = replace(mirrored(LEFT_PEER), psk=Secret(b"another shared key"))
+    pair = Pair(LEFT_PEER, right)
+    connect(pair)
+    pair.flow(f"--> {AUTH}")
+    assert not pair.b.sas
+    pair.flow(f"<-- {FAILED}")
+    assert not pair.a.sas
+    for node, here in ((pair.a, True), (pair.b, False)):
+        failed = node.last(IkeSaFailed)
+        assert failed.cause is Cause.AUTHENTICATION_FAILED
+        assert failed.begun_here is here
+        assert node.told(IkeKeysDerived)  # so that whoever reads the capture can see why
+        assert not node.told(IkeSaEstablished)
+
+
+def test_repeated_refusal_is_the_same() -> None:
+    right = replace(mirrored(LEFT_PEER), psk=Secret(b"another shared key"))
+    pair = Pair(LEFT_PEER, right)
+    connect(pair)
+    auth = pair.hold(f"--> {AUTH}")
+    pair.b.receive(auth)
+    refusal = pair.b.outbox.popleft()
+    pair.b.receive(auth)
+    assert pair.b.outbox.popleft() == refusal
+
+
+def test_initiator_is_unknown() -> None:
+    right = replace(mirrored(LEFT_PEER), remote_id=Identity.fqdn("somebody.else"))
+    pair = Pair(LEFT_PEER, right)
+    connect(pair)
+    pair.flow(f"--> {AUTH}")
+    pair.flow(f"<-- {FAILED}")
+    assert pair.b.last(IkeSaFailed).cause is Cause.UNKNOWN_IDENTITY
+    assert "203.0.113.1" in pair.b.last(IkeSaFailed).detail
+
+
+def test_responder_is_somebody_else() -> None:
+    """The initiator says so in an exchange of its own (RFC 7296 2.21.2)."""
+    left = replace(LEFT_PEER, remote_id=None)
+    right = mirrored(LEFT_PEER)
+    pair = Pair(left, right)
+    pair.a.initiate()
+    pair.flow("--> IKE_SA_INIT ...")
+    pair.flow("<-- IKE_SA_INIT ...")
+    pair.flow("--> IKE_AUTH ...")
+    pair.a.sas[0].remote_id = Identity.fqdn("gateway.example.com")
+    pair.flow(f"<-- {AUTHENTICATED}")
+    pair.flow("--> INFORMATIONAL { N(AUTHENTICATION_FAILED) }")
+    pair.flow(f"<-- {EMPTY}")
+    assert pair.a.last(IkeSaFailed).cause is Cause.UNKNOWN_IDENTITY
+    assert pair.b.last(IkeSaDeleted).cause is Cause.AUTHENTICATION_FAILED
+    assert not pair.a.sas + pair.b.sas
+    assert not pair.a.told(ChildSaEstablished)
+    assert not pair.b.living_spis()
+
+
+def test_two_peers_at_one_address_by_identity() -> None:
+    one = replace(mirrored(LEFT_PEER), remote=None, remote_id=Identity.fqdn("one"))
+    two = replace(one, name="two", remote_id=Identity.fqdn("two"), psk=Secret(b"two's key"))
+    left = replace(LEFT_PEER, local_id=Identity.fqdn("two"), psk=Secret(b"two's key"))
+    pair = Pair(left, one)
+    pair.b = Node("b", one, 2)
+    pair.b.engine = IkeEngine((one, two), pair.b.dice)
+    pair.a.initiate()
+    pair.run()
+    assert pair.b.last(IkeSaEstablished).peer == "two"
+    assert pair.a.child.keys_in == pair.b.child.keys_out
+
+
+# ---- the first child ----
+
+
+def test_no_common_child_proposal_leaves_the_ike_sa() -> None:
+    right = mirrored(replace(LEFT_PEER, children=(
+        replace(child_policy(19), proposals=(esp_proposal(cipher=encr("ENCR_AES_CBC", 256)),)),)))  # fmt: skip
+    pair = Pair(LEFT_PEER, right)
+    connect(pair)
+    pair.flow(f"--> {AUTH}")
+    pair.flow("<-- IKE_AUTH { IDr, AUTH, N(NO_PROPOSAL_CHOSEN) }")
+    for node in (pair.a, pair.b):
+        assert node.ike_states() == [IkeState.ESTABLISHED]
+        assert node.last(ChildSaFailed).cause is Cause.NO_PROPOSAL_CHOSEN
+        assert not node.children
+    assert "ENCR_AES_CBC_256" in pair.b.last(ChildSaFailed).detail
+
+
+def test_selectors_do_not_meet() -> None:
+    right = mirrored(replace(LEFT_PEER, children=(child_policy(19, local="172.16.0.0/12"),)))
+    pair = Pair(LEFT_PEER, right)
+    connect(pair)
+    pair.flow(f"--> {AUTH}")
+    pair.flow("<-- IKE_AUTH { IDr, AUTH, N(TS_UNACCEPTABLE) }")
+    for node in (pair.a, pair.b):
+        assert node.ike_states() == [IkeState.ESTABLISHED]
+        assert node.last(ChildSaFailed).cause is Cause.TS_UNACCEPTABLE
+    assert "172.16.0.0/12" in pair.b.last(ChildSaFailed).detail
+
+
+def test_narrowing() -> None:
+    left = replace(LEFT_PEER, children=(child_policy(19, local="0.0.0.0/0", remote="0.0.0.0/0"),))
+    right = mirrored(replace(LEFT_PEER, children=(child_policy(19, local="192.168.1.0/24", remote="10.0.0.0/16"),)))
+    pair = Pair(left, right)
+    connect(pair)
+    pair.flow(f"--> {AUTH}")
+    answer = pair.flow(f"<-- {AUTHENTICATED}")
+    assert answer.one(TrafficSelectorsInitiator).selectors == (TrafficSelector.of("192.168.1.0/24"),)
+    assert answer.one(TrafficSelectorsResponder).selectors == (TrafficSelector.of("10.0.0.0/16"),)
+    made = pair.a.last(ChildSaEstablished)
+    assert made.local_selectors == (TrafficSelector.of("192.168.1.0/24"),)
+    assert made.remote_selectors == (TrafficSelector.of(ip_network("10.0.0.0/16")),)
+
+
+def policies(*pairs: tuple[str, str]) -> tuple[ChildPolicy, ...]:
+    return tuple(child_policy(19, name=f"net{i}", local=a, remote=b) for i, (a, b) in enumerate(pairs))
+
+
+def test_several_children() -> None:
+    """Policy-based selectors: the first with IKE_AUTH, each other one with CREATE_CHILD_SA, with PFS."""
+    pairs = (("192.168.1.0/24", "10.0.0.0/17"), ("192.168.1.0/24", "10.0.128.0/17"), ("192.168.2.0/24", "10.0.0.0/17"))
+    pair = Pair.established(replace(LEFT_PEER, children=policies(*pairs)))
+    made = {event.child: event for event in pair.b.told(ChildSaEstablished)}
+    assert list(made) == ["net0", "net1", "net2"]
+    assert [event.ke is not None for event in made.values()] == [False, True, True]
+    for name, event in made.items():
+        assert event.remote_selectors == (TrafficSelector.of(pairs[int(name[-1])][0]),)
+
+
+def test_initiate_again_makes_what_is_missing_and_no_more() -> None:
+    pair = Pair.established()
+    pair.a.initiate()
+    assert pair.silent()
+    pair.a.delete_child()
+    pair.run()
+    pair.a.initiate("net")
+    pair.flow("--> CREATE_CHILD_SA { SA, Ni, KE, TSi, TSr }")
+    pair.flow("<-- CREATE_CHILD_SA { SA, Nr, KE, TSi, TSr }")
+    assert pair.a.child.keys_in == pair.b.child.keys_out
+    assert pair.a.child.ke is not None
+    with pytest.raises(LocalError):
+        pair.a.initiate("no such child")
+
+
+# ---- childless (RFC 6023) ----
+
+
+def childless(left: Childless, right: Childless) -> Pair:
+    return Pair(replace(LEFT_PEER, childless=left), replace(mirrored(LEFT_PEER), childless=right))
+
+
+@pytest.mark.parametrize("wish", [Childless.PREFER, Childless.FORCE])
+def test_childless(wish: Childless) -> None:
+    pair = childless(wish, Childless.ALLOW)
+    connect(pair)
+    pair.flow("--> IKE_AUTH { IDi, N(INITIAL_CONTACT), IDr, AUTH }")
+    pair.flow("<-- IKE_AUTH { IDr, AUTH }")
+    assert not pair.b.children
+    pair.flow("--> CREATE_CHILD_SA { SA, Ni, KE, TSi, TSr }")
+    pair.flow("<-- CREATE_CHILD_SA { SA, Nr, KE, TSi, TSr }")
+    assert pair.a.child.ke is not None
+    assert pair.silent()
+
+
+def test_childless_shows_a_pfs_mismatch_at_once() -> None:
+    left = replace(LEFT_PEER, childless=Childless.PREFER)
+    right = mirrored(replace(LEFT_PEER, children=(child_policy(20),)))
+    pair = Pair(left, right)
+    pair.a.initiate()
+    pair.run()
+    assert pair.b.last(ChildSaFailed).cause is Cause.PFS_MISMATCH
+
+
+def test_childless_preferred_but_not_understood() -> None:
+    pair = childless(Childless.PREFER, Childless.NEVER)
+    connect(pair)
+    pair.flow(f"--> {AUTH}")
+    pair.flow(f"<-- {AUTHENTICATED}")
+
+
+def test_childless_forced_but_not_understood() -> None:
+    pair = childless(Childless.FORCE, Childless.NEVER)
+    connect(pair)
+    assert pair.a.last(IkeSaFailed).cause is Cause.CHILDLESS_REFUSED
+    assert pair.silent()
+
+
+def test_childless_not_wanted() -> None:
+    """An initiator that was not told that it may."""
+    pair = childless(Childless.FORCE, Childless.ALLOW)
+    pair.a.initiate()
+    pair.flow("--> IKE_SA_INIT ...")
+    pair.flow("<-- IKE_SA_INIT ...")
+    pair.b.engine._registry.peer_of["left"] = replace(pair.b.peer, childless=Childless.NEVER)
+    pair.flow("--> IKE_AUTH { IDi, N(INITIAL_CONTACT), IDr, AUTH }")
+    pair.flow("<-- IKE_AUTH { N(INVALID_SYNTAX) }")
+    assert pair.b.last(IkeSaFailed).cause is Cause.CHILDLESS_REFUSED
+    assert pair.a.last(IkeSaFailed).cause is Cause.INVALID_SYNTAX
+    assert not pair.a.sas + pair.b.sas
+
+
+def test_child_collides_with_ike_rekey() -> None:
+    pair = childless(Childless.FORCE, Childless.ALLOW)
+    connect(pair)
+    pair.flow("--> IKE_AUTH ...")
+    pair.flow("<-- IKE_AUTH ...")
+    pair.b.rekey_ike()
+    pair.flow("--> CREATE_CHILD_SA { SA, Ni, KE, TSi, TSr }")
+    pair.flow("<-- CREATE_CHILD_SA { SA, Ni, KE }")
+    pair.flow("<-- CREATE_CHILD_SA { N(TEMPORARY_FAILURE) }")
+    pair.flow("--> CREATE_CHILD_SA { N(TEMPORARY_FAILURE) }")
+    assert pair.silent()
+    pair.wait(30, deliver=True)
+    assert pair.a.child.keys_in == pair.b.child.keys_out
+    assert pair.a.ike.predecessor is not None
+
+
+# ---- one IKE SA with a peer ----
+
+
+def test_initial_contact_clears_the_old_ike_sa() -> None:
+    """a lost its memory; b drops what it had, without a word."""
+    pair = Pair.established()
+    old = pair.b.child.spi_in
+    pair.a = Node("a", LEFT_PEER, "again")
+    pair.now = pair.a.now = pair.b.now = 10.0
+    pair.a.initiate()
+    pair.run()
+    assert pair.b.last(IkeSaDeleted).cause is Cause.INITIAL_CONTACT
+    assert pair.b.told(ChildSaDeleted)[-1].spi_in == old
+    assert pair.b.living_spis() == {pair.b.child.spi_in}
+    assert pair.a.child.keys_in == pair.b.child.keys_out
+    assert pair.b.sending_spi() == pair.b.child.spi_out
+
+
+def test_initial_contact_is_not_sent_by_who_knows_better() -> None:
+    pair = Pair.established()
+    peer: Peer = pair.a.peer
+    pair.a.engine._call(peer, 0.0)
+    pair.a.settle()
+    pair.flow("--> IKE_SA_INIT ...")
+    pair.flow("<-- IKE_SA_INIT ...")
+    pair.flow("--> IKE_AUTH { IDi, IDr, AUTH, SA, TSi, TSr }")
+    pair.run()
+    assert pair.a.ike.id == pair.b.ike.id  # unique all the same: one of both was closed
+    assert pair.a.living_spis() == {pair.a.child.spi_in}
+    assert pair.a.child.keys_in == pair.b.child.keys_out
+
+
+@pytest.mark.parametrize("nonces", [(1, 2, 3, 4), (4, 1, 3, 2), (3, 2, 1, 4), (2, 3, 4, 1)])
+@pytest.mark.parametrize("order", ["-->", "<--"])
+def test_both_begin_at_once(nonces: tuple[int, int, int, int], order: str) -> None:
+    pair = Pair()
+    pair.a.dice.next_nonces.extend(nonces[:2])
+    pair.b.dice.next_nonces.extend(nonces[2:])
+    pair.a.initiate()
+    pair.b.initiate()
+    first = pair.hold(f"{order} IKE_SA_INIT ...")
+    pair.flow(f"{'-->' if order == '<--' else '<--'} IKE_SA_INIT ...")
+    pair.flow(f"{order} IKE_SA_INIT ...", first)
+    pair.run()
+    assert pair.a.ike.id == pair.b.ike.id
+    assert pair.a.child.keys_in == pair.b.child.keys_out
+    for node in (pair.a, pair.b):
+        assert len(node.sas) == 1
+        assert node.living_spis() == {node.child.spi_in}
+        assert node.sending_spi() == node.child.spi_out
+    assert {event.cause for event in pair.a.told(IkeSaDeleted)} == {Cause.REDUNDANT}
+
+
+def test_not_unique_if_the_policy_says_so() -> None:
+    left = replace(LEFT_PEER, unique=False)
+    pair = Pair(left)
+    pair.a.initiate()
+    pair.b.initiate()
+    pair.run()
+    assert len(pair.a.sas) == len(pair.b.sas) == 2
