@@ -141,5 +141,6 @@ def _learned_sas(learned: DistributedSak, sci: bytes) -> list[Sa]:
     # A capture may have missed who was live at the time, so the other ranks are tried behind the one that is right.
     ranks += [rank for rank in range(1, min(len(learned.member_scis), _MOST_SSCIS) + 1) if rank not in ranks]
     return [
-        Sa(learned.sak, sci, rank.to_bytes(4, "big"), learned.salt, learned.confidentiality_offset, 1) for rank in ranks
+        Sa(learned.sak, sci, rank.to_bytes(4, "big"), learned.salt, learned.confidentiality_offset, learned.lowest_pn)
+        for rank in ranks
     ]
