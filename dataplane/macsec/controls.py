@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 from dataplane.errors import LocalError
 from dataplane.macsec.suites import GCM_AES_128, CipherSuite
 from dataplane.wire.ethernet import ADDRESSES_OCTETS
 from dataplane.wire.sectag import ICV_OCTETS, LONG_TAG_OCTETS
 
-LEAST_FRAME_OCTETS = ADDRESSES_OCTETS + LONG_TAG_OCTETS + 2 + ICV_OCTETS
+LEAST_FRAME_OCTETS: Final = ADDRESSES_OCTETS + LONG_TAG_OCTETS + 2 + ICV_OCTETS
 """The shortest frame that can leave protected: addresses, SecTAG, an EtherType and nothing behind it, ICV."""
 
 
@@ -63,8 +63,8 @@ class Verification:
 class Generation:
     """Frame generation controls (802.1AE-2018 10.7.17).
 
-    `sci_encoding` holds for transmit SAs created from then on. `max_frame_octets` is the longest frame that the Common Port takes, addresses to ICV; None leaves it to the slots
-    of the batch that is filled.
+    `sci_encoding` holds for transmit SAs created from then on. `max_frame_octets` is the longest frame that the Common
+    Port takes, addresses to ICV; None leaves it to the slots of the batch that is filled.
 
     Raises:
         LocalError: no protected frame would fit the longest frame.

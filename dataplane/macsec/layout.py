@@ -25,10 +25,14 @@ from dataplane.wire.sectag import ICV_OCTETS
 LEAST_RUN: Final = 4
 """From so many frames on, a run is quicker than its frames one by one."""
 
+WORTH_A_LAYOUT: Final = 16
+"""Frames of one length in runs, after which their layout is made."""
+
 GREATEST_CACHE: Final = 64
 PN_OFFSET: Final = ADDRESSES_OCTETS + 4
 
 Words: TypeAlias = NDArray[np.uint32]
+_Key: TypeAlias = tuple[int, int, int, int, int]
 Call: TypeAlias = tuple[memoryview, memoryview, memoryview, memoryview]
 
 
@@ -91,18 +95,34 @@ class Layout:
 
 @final
 class LayoutCache:
-    """The layouts in use. Callers reuse their batches, and traffic has few lengths, so few are enough."""
+    """The layouts in use. Callers reuse their batches, and traffic has few lengths, so few are enough.
 
-    __slots__ = ("_layouts",)
+    A layout costs as much as some frames: it is made only for lengths that have come often enough, so that nobody can
+    slow us down by sending ever new ones.
+    """
+
+    __slots__ = ("_layouts", "_met")
 
     def __init__(self) -> None:
-        self._layouts: Final[dict[tuple[int, int, int, int, int], Layout]] = {}
+        self._layouts: Final[dict[_Key, Layout]] = {}
+        self._met: Final[dict[_Key, int]] = {}
 
-    def layout(self, clear: Batch, wire: Batch, clear_octets: int, tag_octets: int, covered: int) -> Layout:
-        """The layout for these batches and lengths; a layout keeps its batches alive, so an identity stays theirs."""
+    def layout(
+        self, clear: Batch, wire: Batch, *, clear_octets: int, tag_octets: int, covered: int, frames: int
+    ) -> Layout | None:
+        """The layout of these batches and lengths, for so many frames; None while it is not worth its cost.
+
+        A layout keeps its batches alive, so that their identities stay theirs.
+        """
         key = (id(clear), id(wire), clear_octets, tag_octets, covered)
         layout = self._layouts.get(key)
         if layout is None:
+            met = self._met.pop(key, 0) + frames
+            if met < WORTH_A_LAYOUT:
+                if len(self._met) == GREATEST_CACHE:
+                    self._met.clear()
+                self._met[key] = met
+                return None
             if len(self._layouts) == GREATEST_CACHE:
                 self._layouts.clear()
             layout = Layout(clear, wire, clear_octets=clear_octets, tag_octets=tag_octets, covered=covered)

@@ -12,7 +12,7 @@ from dataplane.macsec.association import TransmitSa
 from dataplane.macsec.channel import TransmitChannel
 from dataplane.macsec.controls import Controls
 from dataplane.macsec.counters import DiscardReason, SecyCounters
-from dataplane.macsec.layout import LEAST_RUN, LayoutCache, compact, run_end
+from dataplane.macsec.layout import LEAST_RUN, PN_OFFSET, LayoutCache, compact, run_end
 from dataplane.wire.ethernet import ADDRESSES_OCTETS, HEADER_OCTETS
 from dataplane.wire.sectag import ICV_OCTETS, short_length
 
@@ -63,11 +63,16 @@ class Protection:
         if wire_octets > generation.room(wire.size):
             return 0
 
-        first = sa.next_pn
-        count = sa.take(min(end - start, _HALF - first % _HALF))  # the upper half of the PNs stays the same
         user_octets = octets - ADDRESSES_OCTETS
         covered = sa.covered(user_octets)
-        layout = self._layouts.layout(clear, wire, octets, tag_octets, covered)
+        layout = self._layouts.layout(
+            clear, wire, clear_octets=octets, tag_octets=tag_octets, covered=covered, frames=end - start
+        )
+        if layout is None:
+            return 0
+
+        first = sa.next_pn
+        count = sa.take(min(end - start, _HALF - first % _HALF))  # the upper half of the PNs stays the same
         rows = slice(start, start + count)
         tag = bytearray(sa.tag)
         tag[3] = short_length(user_octets)
@@ -117,8 +122,8 @@ class Protection:
         aad_end = tag_end + covered
         out[:ADDRESSES_OCTETS] = frame[:ADDRESSES_OCTETS]
         out[ADDRESSES_OCTETS:tag_end] = sa.tag
-        out[ADDRESSES_OCTETS + 3] = short_length(user_octets)
-        out[ADDRESSES_OCTETS + 4 : ADDRESSES_OCTETS + 8] = (pn % _HALF).to_bytes(4, "big")
+        out[PN_OFFSET - 1] = short_length(user_octets)
+        out[PN_OFFSET : PN_OFFSET + 4] = (pn % _HALF).to_bytes(4, "big")
         out[tag_end:aad_end] = frame[ADDRESSES_OCTETS : ADDRESSES_OCTETS + covered]
         sa.aead.seal_into(
             sa.nonces.nonce(pn), frame[ADDRESSES_OCTETS + covered :], out[:aad_end], out[aad_end:wire_octets]

@@ -11,11 +11,11 @@ from dataplane.batch import Batch
 from dataplane.errors import WireError
 from dataplane.macsec.channel import ReceiveChannel
 from dataplane.macsec.controls import Controls
+from dataplane.macsec.layout import PN_OFFSET
 from dataplane.wire.ethernet import ADDRESSES_OCTETS, MAC_OCTETS, EtherType
 from dataplane.wire.sectag import PORT_ES, PORT_SCB, SCI_OCTETS, SHORT_TAG_OCTETS, SecTag
 
 ETHER_TYPE: Final = EtherType.MACSEC.to_bytes(2, "big")
-PN_OFFSET: Final = ADDRESSES_OCTETS + 4
 _SCI_OFFSET: Final = ADDRESSES_OCTETS + SHORT_TAG_OCTETS
 _SCI_END: Final = _SCI_OFFSET + SCI_OCTETS
 

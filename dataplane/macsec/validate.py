@@ -13,8 +13,8 @@ from dataplane.macsec.association import ReceiveSa
 from dataplane.macsec.channel import ReceiveChannel
 from dataplane.macsec.controls import Controls, ValidateFrames
 from dataplane.macsec.counters import DiscardReason, SecyCounters
-from dataplane.macsec.layout import LEAST_RUN, LayoutCache, compact, run_end
-from dataplane.macsec.recognise import ETHER_TYPE, PN_OFFSET, Recognition, same_tags
+from dataplane.macsec.layout import LEAST_RUN, PN_OFFSET, LayoutCache, compact, run_end
+from dataplane.macsec.recognise import ETHER_TYPE, Recognition, same_tags
 from dataplane.wire.ethernet import ADDRESSES_OCTETS, HEADER_OCTETS
 from dataplane.wire.sectag import ICV_OCTETS, SecTag
 
@@ -85,10 +85,14 @@ class Validation:
         channel: ReceiveChannel,
         sa: ReceiveSa,
     ) -> bool:
-        """Check, open and commit a run; False, and nothing done, when its PNs have to be looked at one by one."""
+        """Check, open and commit a run; False, and nothing done, when its frames have to be looked at one by one."""
         octets, tag_end = ADDRESSES_OCTETS + user_octets, ADDRESSES_OCTETS + tag.length
         covered = _covered(sa, tag, user_octets)
-        layout = self._layouts.layout(clear, wire, octets, tag.length, covered)
+        layout = self._layouts.layout(
+            clear, wire, clear_octets=octets, tag_octets=tag.length, covered=covered, frames=rows.stop - rows.start
+        )
+        if layout is None:
+            return False
         low_pns = layout.pns[rows].astype(np.uint32)
         first_pn, last_pn = _full_pn(sa, int(low_pns[0])), _full_pn(sa, int(low_pns[-1]))
         # Rising PNs with one upper half are recovered the same from the first frame's lowestPN as from their own.

@@ -46,10 +46,14 @@ class Installed:
         )
 
     def receive_from(self, agreed: AgreedSak, peers: Mapping[bytes, bytes]) -> None:
-        """Receive with a SAK from these of its members, SCIs by MI, where it does not yet."""
+        """Receive with a SAK from these peers, SCIs by MI, where it does not yet.
+
+        Under an XPN suite only members of the SAK have an SSCI. Otherwise whoever has the SAK may be heard: there are
+        key servers that give it to a late joiner before they list it.
+        """
         receiving = self._receiving.setdefault(agreed.identifier, set())
         for mi, sci in peers.items():
-            if mi not in agreed.members or sci == self._sci:
+            if sci == self._sci or (agreed.sak.suite.xpn and mi not in agreed.members):
                 continue
             receiving.add(mi)
             if sci not in self._receive:

@@ -14,7 +14,7 @@ import numpy as np
 
 from dataplane.batch import Batch
 from dataplane.errors import WireError
-from lab.ports.checksum import finish, fold, fold_rows, native_words, ones_complement_sum, row_sums, swap
+from lab.ports.checksum import fold, fold_rows, native_words, ones_complement_sum, row_sums, swap
 
 # By columns, one segment costs about as much as thirty do: below this many, one by one is cheaper.
 BY_COLUMNS: Final = 12
@@ -22,9 +22,11 @@ BY_COLUMNS: Final = 12
 _INDEX: Final = np.arange(65536, dtype=np.uint32)
 _FIN, _PSH, _CWR = 0x01, 0x08, 0x80
 _LAST_ONLY: Final = _FIN | _PSH
-_word: Final = struct.Struct(">H")
-_two_words: Final = struct.Struct(">HH")
-_double: Final = struct.Struct(">I")
+_WORD: Final = struct.Struct(">H")
+# From an IPv4 header's identification on: that, flags and fragment offset, time to live and protocol, checksum.
+_IPV4_FIELDS: Final = struct.Struct(">HHHH")
+# From a TCP header's sequence number on: that, acknowledgement, data offset, flags, window, checksum.
+_TCP_FIELDS: Final = struct.Struct(">IIBBHH")
 
 
 @final
@@ -36,8 +38,9 @@ class SuperFrame:
     """
 
     __slots__ = (
-        "_frame", "_head", "_identification", "_is_ipv4", "_network_sum", "_next", "_pseudo_sum", "_sequence",
-        "_tcp_flags", "_transport_sum", "count", "header_octets", "mss", "network", "transport",
+        "_acknowledgement", "_fragment", "_frame", "_head", "_hop_limit", "_identification", "_is_ipv4", "_network_sum",
+        "_next", "_offset", "_pseudo_sum", "_sequence", "_tcp_flags", "_transport_sum", "_window", "count",
+        "header_octets", "mss", "network", "transport",
     )  # fmt: skip
 
     def __init__(self, frame: memoryview, *, network: int, transport: int, mss: int) -> None:
@@ -60,22 +63,20 @@ class SuperFrame:
         self.network, self.transport, self.mss, self.header_octets = network, transport, mss, header_octets
         self.count = -(-(length - header_octets) // mss)
         self._next = 0
-        self._head = head = bytearray(frame[:header_octets])
-        self._sequence: int = _double.unpack_from(head, transport + 4)[0]
-        self._identification: int = _word.unpack_from(head, network + 4)[0]
-        self._tcp_flags = head[transport + 13]
-        # What the kernel left in the checksum field is the pseudo-header's sum for the whole TCP length.
-        partial: int = _word.unpack_from(head, transport + 16)[0]
-        self._pseudo_sum = partial + 65535 - fold((length - transport >> 16) + (length - transport & 0xFFFF))
-        # The fields that differ from segment to segment are zero in the common headers, and so in their sums.
-        _double.pack_into(head, transport + 4, 0)
-        head[transport + 13] = 0
-        _word.pack_into(head, transport + 16, 0)
+        head = bytearray(frame[:header_octets])
+        self._head = head
+        # The fields that differ from segment to segment: taken out of the common headers, and so out of their sums.
+        self._identification, self._fragment, self._hop_limit = _IPV4_FIELDS.unpack_from(head, network + 4)[:3]
+        tcp = _TCP_FIELDS.unpack_from(head, transport + 4)
+        self._sequence, self._acknowledgement, self._offset, self._tcp_flags, self._window, partial = tcp
+        _TCP_FIELDS.pack_into(head, transport + 4, 0, self._acknowledgement, self._offset, 0, self._window, 0)
         if self._is_ipv4:
-            head[network + 2 : network + 6] = bytes(4)
-            head[network + 10 : network + 12] = bytes(2)
+            _WORD.pack_into(head, network + 2, 0)
+            _IPV4_FIELDS.pack_into(head, network + 4, 0, self._fragment, self._hop_limit, 0)
         self._network_sum = ones_complement_sum(head[network:transport])
-        self._transport_sum = ones_complement_sum(head[transport:])
+        # What the kernel left in the checksum field is the pseudo-header's sum for the whole TCP length.
+        self._pseudo_sum = partial + 65535 - fold((length - transport >> 16) + (length - transport & 0xFFFF))
+        self._transport_sum = self._pseudo_sum + ones_complement_sum(head[transport:])
 
     @property
     def is_done(self) -> bool:
@@ -102,25 +103,38 @@ class SuperFrame:
 
     def _fill_one_by_one(self, batch: Batch, segments: int) -> None:
         head, network, transport, header_octets = self._head, self.network, self.transport, self.header_octets
-        slot = batch.count
-        for index, payload_sum in enumerate(self._copy_payloads(batch, segments), self._next):
-            view, length = batch.views[slot], batch.lengths[slot]
+        sums = self._copy_payloads(batch, segments)
+        index, slot = self._next, batch.count
+        for payload_sum in sums:
+            view = batch.views[slot]
+            octets = batch.lengths[slot] - network
             view[:header_octets] = head
+            # A sum is never 0 here, so that its negative modulo 65535 is what `finish` makes of it.
             if self._is_ipv4:
                 identification = (self._identification + index) & 0xFFFF
-                _two_words.pack_into(view, network + 2, length - network, identification)
-                _word.pack_into(view, network + 10, finish(self._network_sum + length - network + identification))
+                checksum = -(self._network_sum + octets + identification) % 65535
+                _WORD.pack_into(view, network + 2, octets)
+                _IPV4_FIELDS.pack_into(view, network + 4, identification, self._fragment, self._hop_limit, checksum)
             else:
-                _word.pack_into(view, network + 4, length - network - 40)
+                _WORD.pack_into(view, network + 4, octets - 40)
             sequence = (self._sequence + index * self.mss) & 0xFFFFFFFF
             flags = self._flags(index)
-            _double.pack_into(view, transport + 4, sequence)
-            view[transport + 13] = flags
-            total = self._pseudo_sum + length - transport + self._transport_sum
-            total += (sequence >> 16) + (sequence & 0xFFFF) + flags + payload_sum
-            _word.pack_into(view, transport + 16, finish(total))
+            total = self._transport_sum + octets + network - transport + payload_sum
+            total += (sequence >> 16) + (sequence & 0xFFFF) + flags
+            _TCP_FIELDS.pack_into(
+                view, transport + 4,
+                sequence, self._acknowledgement, self._offset, flags, self._window, -total % 65535,
+            )  # fmt: skip
+            index += 1
             slot += 1
         batch.count = slot
+
+    def _flags(self, index: int) -> int:
+        """A segment's TCP flags: the end's on the last one, CWR on the first one (RFC 3168 6.1.2)."""
+        flags: int = self._tcp_flags
+        if index + 1 < self.count:
+            flags &= ~_LAST_ONLY
+        return flags & ~_CWR if index else flags
 
     def _copy_payloads(self, batch: Batch, segments: int) -> list[int]:
         """Copy the payloads, each to its place, set the lengths, give the payloads' sums."""
@@ -142,13 +156,6 @@ class SuperFrame:
                 totals += batch.rows[rows, header_octets + mss - 1] * np.uint32(swap(0x100))
             sums = [swap(fold(total)) for total in totals.tolist()]
         return [*sums, ones_complement_sum(views[last][header_octets : batch.lengths[last]])]
-
-    def _flags(self, index: int) -> int:
-        """A segment's TCP flags: the end's on the last one, CWR on the first one (RFC 3168 6.1.2)."""
-        flags = self._tcp_flags
-        if index + 1 < self.count:
-            flags &= ~_LAST_ONLY
-        return flags & ~_CWR if index else flags
 
     def _fill_by_columns(self, batch: Batch, segments: int) -> None:
         network, transport = self.network, self.transport

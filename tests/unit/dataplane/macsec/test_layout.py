@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dataplane.batch import Batch
-from dataplane.macsec.layout import GREATEST_CACHE, Layout, LayoutCache, compact, run_end
+from dataplane.macsec.layout import GREATEST_CACHE, WORTH_A_LAYOUT, Layout, LayoutCache, compact, run_end
 from dataplane.macsec.nonce import Nonces
 from tests.unit.dataplane.macsec.pair import A_SCI
 
@@ -50,9 +50,26 @@ def test_a_layout_s_parts_lie_where_the_drawing_says() -> None:
 def test_the_cache_gives_a_layout_back_and_does_not_grow_for_ever() -> None:
     clear, wire = Batch(slots=1, size=200), Batch(slots=1, size=232)
     cache = LayoutCache()
-    first = cache.layout(clear, wire, 64, 16, 0)
-    assert cache.layout(clear, wire, 64, 16, 0) is first
-    assert cache.layout(clear, wire, 64, 16, 30) is not first
-    for length in range(65, 65 + GREATEST_CACHE):
-        cache.layout(clear, wire, length, 16, 0)
-    assert cache.layout(clear, wire, 64, 16, 0) is not first
+
+    def layout(octets: int, *, frames: int = WORTH_A_LAYOUT, covered: int = 0) -> Layout | None:
+        return cache.layout(clear, wire, clear_octets=octets, tag_octets=16, covered=covered, frames=frames)
+
+    first = layout(64)
+    assert first is not None
+    assert layout(64, frames=4) is first
+    assert layout(64, covered=30) is not first
+    for octets in range(65, 65 + GREATEST_CACHE):
+        layout(octets)
+    assert layout(64) is not first
+
+
+def test_a_length_that_comes_rarely_gets_no_layout() -> None:
+    clear, wire = Batch(slots=1, size=200), Batch(slots=1, size=232)
+    cache = LayoutCache()
+
+    def met(octets: int) -> bool:
+        return cache.layout(clear, wire, clear_octets=octets, tag_octets=16, covered=0, frames=7) is not None
+
+    assert [met(64) for _ in range(4)] == [False, False, True, True]
+    assert not any(met(octets) for octets in range(65, 66 + GREATEST_CACHE))
+    assert not any(met(octets) for octets in range(65, 66 + GREATEST_CACHE))
