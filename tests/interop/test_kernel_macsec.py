@@ -14,7 +14,7 @@ from dataplane.macsec.controls import Generation, SciEncoding
 from dataplane.macsec.counters import Accepted
 from dataplane.macsec.secy import SecY
 from dataplane.macsec.suites import CIPHER_SUITES, CipherSuite
-from tests.interop.kernel.echo import EchoHost
+from tests.interop.kernel.echo import EchoHost, Neighbour
 from tests.interop.kernel.guest import Guest
 from tests.interop.kernel.link import SecuredHost
 
@@ -26,6 +26,7 @@ KERNEL_SCI = KERNEL_MAC + b"\x00\x01"
 OUR_SCI = OUR_MAC + b"\x00\x01"
 KERNEL_ADDRESS = IPv4Address("10.8.0.1")
 OUR_ADDRESS = IPv4Address("10.8.0.2")
+KERNEL = Neighbour(KERNEL_MAC, KERNEL_ADDRESS)
 SALT = bytes.fromhex("e630e81a48de86a21c66fa6d")
 KERNEL_SSCI, OUR_SSCI = bytes.fromhex("7a30c118"), bytes.fromhex("00000002")
 PAYLOADS = (0, 1, 20, 56, 1440)
@@ -66,8 +67,7 @@ def kernel_side(guest: Guest, suite: CipherSuite, encoding: SciEncoding, *, encr
         ip macsec add macsec0 rx port 1 address {OUR_MAC.hex(":")}
         ip macsec add macsec0 rx port 1 address {OUR_MAC.hex(":")} sa 0 {receive} on key 02 {key(suite, 0xA0).hex()}
         ip link set macsec0 up
-        ip addr add {KERNEL_ADDRESS}/24 dev macsec0
-        ip neigh replace {OUR_ADDRESS} lladdr {OUR_MAC.hex(":")} dev macsec0"""
+        ip addr add {KERNEL_ADDRESS}/24 dev macsec0"""
     )
 
 
@@ -84,8 +84,7 @@ def our_side(guest: Guest, suite: CipherSuite, encoding: SciEncoding, *, encrypt
     theirs = Sak(suite=suite, key=Secret(key(suite, 0x10)), salt=salt, confidentiality=encrypt)
     channel.create_sa(0, theirs, ssci=KERNEL_SSCI if suite.xpn else None)
     channel.enable_sa(0)
-    host = EchoHost(mac=OUR_MAC, address=OUR_ADDRESS, peer_mac=KERNEL_MAC, peer_address=KERNEL_ADDRESS)
-    return SecuredHost(guest.nic[0], secy, host)
+    return SecuredHost(guest.nic[0], secy, EchoHost(OUR_MAC, OUR_ADDRESS))
 
 
 @pytest.mark.parametrize("encrypt", [True, False], ids=["confidentiality", "integrity-only"])
@@ -96,7 +95,7 @@ def test_pings_both_ways(guest: Guest, suite: CipherSuite, encoding: SciEncoding
     us = our_side(guest, suite, encoding, encrypt=encrypt)
 
     for octets in PAYLOADS:
-        assert us.ping(octets), f"no reply to {octets} octets"
+        assert us.ping(KERNEL, octets), f"no reply to {octets} octets"
         pinging = guest.start(f"ping -c 1 -W 5 -q -s {octets} {OUR_ADDRESS}")
         us.serve(until=pinging.ended)
         status, output = pinging.result()
@@ -116,11 +115,11 @@ def test_each_refuses_what_the_other_did_not_seal(guest: Guest) -> None:
     us.secy.transmit.delete_sa(0)
     us.secy.transmit.create_sa(0, Sak(suite=suite, key=Secret(key(suite, 0xA1))))
     us.secy.transmit.enable_sa(0)
-    assert not us.ping(56, timeout=0.5)
+    assert not us.ping(KERNEL, 56, timeout=0.5)
     frame = us.last_wire_frame
     pinging = guest.start(f"ping -c 1 -W 1 -q {OUR_ADDRESS}")
     us.serve(until=pinging.ended)
     assert pinging.result()[0] == 1
-    assert us.answered == 1  # we understood the kernel; it refused our answer
+    assert us.answered > 0  # we understood the kernel; it refused our answer
     assert frame[12:14] == b"\x88\xe5"
     assert isinstance(us.secy.protect_frame(bytes(60)), Accepted)

@@ -1,4 +1,4 @@
-"""A host that pings and answers pings, in plain octets: the far end of a wire. ARP is left to static entries."""
+"""A host that pings and answers pings and ARP, in plain octets: the far end of a wire."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 _IPV4 = b"\x08\x00"
+_ARP = b"\x08\x06"
+_WHO_HAS = bytes.fromhex("0001080006040001")
+_IS_AT = bytes.fromhex("0001080006040002")
 _ICMP = 1
 _REQUEST, _REPLY = 8, 0
 _IDENTIFIER = 0x7770
@@ -21,25 +24,34 @@ def checksum(octets: bytes) -> int:
     return ~total & 0xFFFF
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EchoHost:
-    """One address on one wire, and the neighbour that it talks to."""
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """Whom to ping."""
 
     mac: bytes
     address: IPv4Address
-    peer_mac: bytes
-    peer_address: IPv4Address
 
-    def request(self, sequence: int, payload: bytes) -> bytes:
+
+@dataclass(frozen=True, slots=True)
+class EchoHost:
+    """One address on one wire."""
+
+    mac: bytes
+    address: IPv4Address
+
+    def request(self, peer: Neighbour, sequence: int, payload: bytes) -> bytes:
         """An Ethernet frame with an echo request."""
-        return self._frame(_REQUEST, struct.pack("!HH", _IDENTIFIER, sequence) + payload)
+        message = struct.pack("!HH", _IDENTIFIER, sequence) + payload
+        return self._frame(peer.mac, peer.address.packed, _REQUEST, message)
 
     def answer(self, frame: bytes) -> bytes | None:
-        """The echo reply that a frame asks for; None when it asks for none."""
+        """The echo or ARP reply that a frame asks for; None when it asks for none."""
+        if frame[12:22] == _ARP + _WHO_HAS and frame[38:42] == self.address.packed:
+            return frame[6:12] + self.mac + _ARP + _IS_AT + self.mac + self.address.packed + frame[22:32]
         message = self._icmp(frame)
         if message is None or message[0] != _REQUEST:
             return None
-        return self._frame(_REPLY, message[4:])
+        return self._frame(frame[6:12], frame[26:30], _REPLY, message[4:])
 
     def replied(self, frame: bytes) -> tuple[int, bytes] | None:
         """Sequence number and payload, if the frame is an echo reply to this host."""
@@ -57,9 +69,9 @@ class EchoHost:
             return None
         return packet[20:]
 
-    def _frame(self, kind: int, rest: bytes) -> bytes:
+    def _frame(self, mac: bytes, address: bytes, kind: int, rest: bytes) -> bytes:
         message = struct.pack("!BBH", kind, 0, checksum(bytes((kind, 0, 0, 0)) + rest)) + rest
         header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(message), 0, 0, 64, _ICMP, 0)
-        header += self.address.packed + self.peer_address.packed
+        header += self.address.packed + address
         header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
-        return self.peer_mac + self.mac + _IPV4 + header + message
+        return mac + self.mac + _IPV4 + header + message

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from dataplane.macsec.counters import Accepted, DiscardReason
 from dataplane.macsec.secy import SecY
-from tests.interop.kernel.echo import EchoHost
-from tests.interop.kernel.guest import Nic
+from tests.interop.kernel.echo import EchoHost, Neighbour
 
 _EAPOL = b"\x88\x8e"
 _MACSEC = b"\x88\xe5"
 
 
-class SecuredHost:
-    """Frames of the NIC go through `secy`. What arrives in the clear is kept in `clear`, EAPOL in `eapol`."""
+class Wire(Protocol):
+    """One end of a cable, or a port of a switch."""
 
-    def __init__(self, nic: Nic, secy: SecY, host: EchoHost) -> None:
-        self.nic = nic
+    def send(self, frame: bytes) -> None:
+        """Give it a frame."""
+
+    def receive(self, timeout: float = 0.0) -> bytes | None:
+        """The next frame from it; None when none comes within `timeout` seconds."""
+
+
+class SecuredHost:
+    """Frames of the wire go through `secy`, EAPOL to `receive_eapol`. What arrives in the clear is kept in `clear`."""
+
+    def __init__(self, wire: Wire, secy: SecY, host: EchoHost) -> None:
+        self.wire = wire
         self.secy = secy
         self.host = host
         self.clear: list[bytes] = []
-        self.eapol: list[bytes] = []
         self.discarded: list[DiscardReason] = []
         self.replies: list[tuple[int, bytes]] = []
         self.answered = 0
@@ -35,13 +44,13 @@ class SecuredHost:
         if not isinstance(outcome, Accepted):
             return False
         self.last_wire_frame = outcome.octets
-        self.nic.send(outcome.octets)
+        self.wire.send(outcome.octets)
         return True
 
     def take(self, frame: bytes) -> None:
         """Do what a frame from the wire asks for."""
         if frame[12:14] == _EAPOL:
-            self.eapol.append(frame)
+            self.receive_eapol(frame)
         elif frame[12:14] != _MACSEC:
             self.clear.append(frame)
         else:
@@ -50,6 +59,12 @@ class SecuredHost:
                 self._deliver(outcome.octets)
             else:
                 self.discarded.append(outcome.reason)
+
+    def receive_eapol(self, frame: bytes) -> None:
+        """Here nobody listens to it."""
+
+    def tick(self) -> None:
+        """Do what is due; here nothing ever is."""
 
     def _deliver(self, frame: bytes) -> None:
         reply = self.host.replied(frame)
@@ -66,14 +81,15 @@ class SecuredHost:
         while not until():
             if time.monotonic() > end:
                 return False
-            frame = self.nic.receive(0.02)
+            self.tick()
+            frame = self.wire.receive(0.02)
             if frame is not None:
                 self.take(frame)
         return True
 
-    def ping(self, octets: int, *, timeout: float = 5.0) -> bool:
-        """Send an echo request with so many octets of payload; say whether its reply comes."""
+    def ping(self, peer: Neighbour, octets: int, *, timeout: float = 5.0) -> bool:
+        """Send a peer an echo request with so many octets of payload; say whether its reply comes."""
         self._sequence += 1
         payload = bytes((self._sequence + i) % 256 for i in range(octets))
-        self.send(self.host.request(self._sequence, payload))
+        self.send(self.host.request(peer, self._sequence, payload))
         return self.serve(until=lambda: (self._sequence, payload) in self.replies, timeout=timeout)
