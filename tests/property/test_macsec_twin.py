@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import pytest
@@ -91,6 +92,14 @@ def in_batches(verb: object, frames: list[bytes], cuts: list[int]) -> list[bytes
         out += [bytes(frame) for frame in taken]
         at, turn = at + count, turn + 1
     return out
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _every_run_gets_a_layout() -> Iterator[None]:
+    """The bursts here are short: without this they would go singly."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dataplane.macsec.layout.WORTH_A_LAYOUT", 1)
+        yield
 
 
 cuts = st.lists(st.integers(1, 16), min_size=1, max_size=4)

@@ -270,6 +270,36 @@ def test_two_channels_of_one_source_in_one_run() -> None:
     assert (clear.count, one.counters.InPktsOK, two.counters.InPktsOK) == (10, 5, 5)
 
 
+@pytest.mark.parametrize("odd", range(8))
+def test_a_run_ends_where_the_tag_changes(odd: int) -> None:
+    clear_frames = [clear_frame(100, fill=i) for i in range(8)]
+    a, other_an = sender(), sender(make_sak(seed=2), an=1, next_pn=odd + 1)
+    frames = [protected(a, clear) for clear in clear_frames]
+    frames[odd] = protected(other_an, clear_frames[odd])
+    b, channel = receiver()
+    add_receive_sa(channel, 1, make_sak(seed=2))
+    wire, clear = Batch(slots=8, size=200), Batch(slots=8, size=200)
+    for frame in frames:
+        wire.append(frame)
+    b.validate(wire, clear)
+    assert [bytes(frame) for frame in clear] == clear_frames
+    assert [counters.InPktsOK for counters in channel.sa_counters] == [7, 1, 0, 0]
+
+    wire.views[odd][12:14] = b"\x08\x00"
+    b, _ = receiver()
+    b.validate(wire, clear)
+    assert (clear.count, b.counters.InPktsNoTag) == (7, 1)
+
+
+def test_a_late_frame_that_is_let_pass_does_not_touch_the_window() -> None:
+    verification = Verification(replay_protect=False, replay_window=32, strict_replay=True)
+    b, channel = receiver(verification=verification)
+    forty, eight = protected(sender(next_pn=40)), protected(sender(next_pn=8))
+    for frame in (forty, eight, forty):
+        assert b.validate_frame(frame) == Accepted(CLEAR)
+    assert (channel.counters.InPktsOK, channel.counters.InPktsDelayed) == (1, 2)
+
+
 # Which SCI a SecTAG without one stands for: the sender's encoding, the peer's SCI at the receiver, found or not.
 @pytest.mark.parametrize(
     ("encoding", "peer_sci", "found"),
