@@ -20,7 +20,7 @@ from lab.host.ring import RETIRE_SECONDS, PacketRing, PacketSocket
 
 _MOST_BLOCKS: Final = 32  # of 256 KiB, for a tap: about five thousand frames of 1,500 octets
 _ALL_BLOCKS: Final = 512  # for all taps of a lab together, as far as each can have two
-_SETTLED: Final = 3 * RETIRE_SECONDS  # by then, whatever was on the wire has been handed over
+_PATIENCE: Final = 5.0  # seconds for the kernel to hand over what it has counted: it needs hundredths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +42,14 @@ class Tap:
         self._writer = PcapngWriter(self._file, comments=(f"segment {spec.segment}",))
         near, _, far = spec.segment.partition("--")
         self._writer.add_interface(name=spec.device, description=f"{near}:{spec.device}, towards {far or 'its peer'}")
-        self._frames = self._octets = self._told = 0
+        self._frames = self._octets = 0
         self._file.flush()
 
     def drain(self) -> None:
-        """Write what the ring holds, and hand it to the kernel, so that a reader of the file sees it."""
+        """Write what the ring holds, and hand it to the kernel, so that a reader of the file sees it.
+
+        Not more than the ring can hold: other taps, and the channel, have their turn, too.
+        """
         before = self._frames
         write = self._writer.write
         for octets, length, timestamp, outgoing, tag in self.ring.frames():
@@ -63,6 +66,11 @@ class Tap:
             self._octets += length
         if self._frames != before:
             self._file.flush()
+
+    @property
+    def frames(self) -> int:
+        """How many frames are in the file."""
+        return self._frames
 
     def state(self) -> dict[str, int]:
         """How many frames and octets are in the file, and how many frames are lost."""
@@ -119,21 +127,26 @@ def _listen(channel: Channel, taps: Sequence[Tap]) -> bool:
 def _answer(message: Message, taps: Sequence[Tap]) -> Message:
     if message["type"] == "status":
         return {"type": "status", "id": message["id"], "status": {tap.segment: tap.state() for tap in taps}}
-    if message.get("verb") == "flush":
-        _settle(taps)
-        for tap in taps:
-            tap.write_statistics()
-        return {"type": "reply", "id": message["id"], "result": {tap.segment: tap.state() for tap in taps}}
-    return {"type": "reply", "id": message["id"], "error": f"captures know the verb flush, not {message.get('verb')!r}"}
+    if message.get("verb") != "flush":
+        error = f"captures know the verb flush, not {message.get('verb')!r}"
+        return {"type": "reply", "id": message["id"], "error": error}
+    late = _settle(taps)
+    if late:
+        error = f"not all frames of {', '.join(late)} have come out of the kernel within {_PATIENCE:.0f} s"
+        return {"type": "reply", "id": message["id"], "error": error}
+    for tap in taps:
+        tap.write_statistics()
+    return {"type": "reply", "id": message["id"], "result": {tap.segment: tap.state() for tap in taps}}
 
 
-def _settle(taps: Sequence[Tap]) -> None:
-    """Have everything in the files that has been on the wires up to now."""
-    deadline = time.monotonic() + _SETTLED
+def _settle(taps: Sequence[Tap]) -> list[str]:
+    """Have in the files every frame that the kernel has counted up to now; the segments where that took too long."""
+    deadline = time.monotonic() + _PATIENCE
+    due = [(tap, tap.ring.arrived) for tap in taps]
     while True:
-        for tap in taps:
+        for tap, _ in due:
             tap.drain()
-        left = deadline - time.monotonic()
-        if left <= 0:
-            return
-        time.sleep(min(left, RETIRE_SECONDS))
+        due = [(tap, frames) for tap, frames in due if tap.frames < frames]
+        if not due or time.monotonic() >= deadline:
+            return [tap.segment for tap, _ in due]
+        time.sleep(RETIRE_SECONDS / 4)  # a block that is not full is handed over when its time has come

@@ -74,23 +74,35 @@ class PacketRing:
         self._memory = memoryview(self._map)
         self._blocks = blocks
         self._next = 0
-        self._dropped = 0
+        self._arrived = self._dropped = 0
+        self._count_arrivals()
+        self._arrived = self._dropped = 0  # what came before there was a ring is not in it
 
     def fileno(self) -> int:
         """The descriptor, readable when a block is ours."""
         return self._socket.fileno()
 
     @property
+    def arrived(self) -> int:
+        """How many frames the kernel has put into the ring since it was made; some may not have come out yet."""
+        self._count_arrivals()
+        return self._arrived - self._dropped
+
+    @property
     def dropped(self) -> int:
         """How many frames the kernel had no room for, since the ring was made."""
-        # struct tpacket_stats_v3: frames seen, dropped, times the ring was full; reading them sets them to zero.
-        _, dropped, _ = struct.unpack("=III", self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 12))
-        self._dropped += dropped
+        self._count_arrivals()
         return self._dropped
 
+    def _count_arrivals(self) -> None:
+        # struct tpacket_stats_v3: frames seen, dropped, times the ring was full; reading them sets them to zero.
+        seen, dropped, _ = struct.unpack("=III", self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 12))
+        self._arrived += seen
+        self._dropped += dropped
+
     def frames(self) -> Iterator[Arrived]:
-        """The frames of all blocks that are ours; each block goes back when its last frame was taken."""
-        while True:
+        """The frames of the blocks that are ours, once round; each block goes back when its last frame was taken."""
+        for _ in range(self._blocks):
             base = self._next * BLOCK_OCTETS
             status, count, first = _BLOCK.unpack_from(self._memory, base + _BLOCK_STATUS_AT)
             if not status & _STATUS_USER:
