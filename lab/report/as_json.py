@@ -1,14 +1,10 @@
-"""The coverage report as JSON, by FORMATS: fields may be added, and none ever changes its meaning."""
+"""The coverage report as JSON. Others rely on it: fields may be added, and none ever changes its meaning."""
 
 from __future__ import annotations
-
-from typing import Final
 
 from lab.coverage.document import SCHEMA, DirectionReport, Finding, Report, SegmentReport, Units
 
 Json = dict[str, object]
-
-_INCOMPLETE: Final = "incomplete"
 
 
 def as_json(report: Report) -> Json:
@@ -45,7 +41,7 @@ def _segment(segment: SegmentReport) -> Json:
 def _units(units: Units) -> Json:
     counts: Json = {"authenticated": units.authenticated, "failed": units.failed, "no_key": units.no_key}
     if units.incomplete:
-        counts[_INCOMPLETE] = units.incomplete
+        counts["incomplete"] = units.incomplete
     return counts
 
 
