@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dataplane.batch import Batch
 from lab.errors import MachineError
+from lab.host.devices import write_sysctl
 from lab.host.mmsg import MessageVector
 from lab.ports.counters import PortCounters
 from lab.ports.keep import keep
@@ -66,6 +67,20 @@ def enlarge_buffers(opened: socket.socket) -> None:
             opened.setsockopt(socket.SOL_SOCKET, force, _WANTED_BUFFER)
         except PermissionError:
             opened.setsockopt(socket.SOL_SOCKET, plain, _WANTED_BUFFER)
+
+
+def keep_kernel_off(device: str) -> None:
+    """Have the kernel's own IP and ARP take nothing from a device: what comes in there is for a packet socket alone.
+
+    Otherwise a clear frame that a SecY discards would reach this node all the same. No source of an IPv4 packet is
+    routed by a device without addresses, so the strict reverse path filter drops every one (RFC 3704 2.2).
+
+    Raises:
+        OSError: there is no such device, or its settings are not this user's to change.
+    """
+    write_sysctl(f"net/ipv4/conf/{device}/rp_filter", "1")
+    write_sysctl(f"net/ipv4/conf/{device}/arp_ignore", "8")
+    write_sysctl(f"net/ipv6/conf/{device}/disable_ipv6", "1")
 
 
 class PacketPort:

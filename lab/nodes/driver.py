@@ -13,9 +13,8 @@ from dataplane.batch import Batch
 from dataplane.macsec.events import PnExhausted, SecyEvent
 from dataplane.macsec.secy import SecY
 from dataplane.wire.ethernet import HEADER_OCTETS, TAG_OCTETS
-from lab.errors import MachineError
 from lab.host.channel import Channel, Message
-from lab.host.packet import PacketPort
+from lab.host.packet import PacketPort, keep_kernel_off
 from lab.host.tap import Kind, TunTapPort
 from lab.model.link import Interface, Link
 from lab.model.topology import Node, Topology
@@ -137,10 +136,12 @@ def _open_ports(link: Link, end: Interface) -> tuple[Port, Port]:
     if link.tag.vids:
         controlled = TaggedPort(controlled, link.tag.vids)
     try:
-        return controlled, PacketPort(end.device)
-    except MachineError:
+        common = PacketPort(end.device)
+        keep_kernel_off(end.device)
+    except BaseException:
         controlled.close()
         raise
+    return controlled, common
 
 
 def _work_space(wire_mtu: int) -> tuple[Batch, Batch]:

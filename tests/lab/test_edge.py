@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import socket
@@ -13,8 +14,10 @@ import pytest
 from lab.host.channel import Message
 from lab.host.packet import open_packet_socket
 from lab.host.processes import fork
+from lab.model.link import Interface
 from tests.lab.isolated import isolated
 from tests.lab.pair import ADDRESSES, Pair, pair_topology
+from tests.unit.lab.ports.slow import internet_checksum
 
 pytestmark = pytest.mark.lab
 
@@ -31,6 +34,15 @@ def world(options: Options, work: Callable[[Pair], object]) -> Any:
         return work(pair)
 
     return isolated(inside)
+
+
+def waiting(opened: socket.socket) -> list[bytes]:
+    """The frames that a socket has received."""
+    frames = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            frames.append(opened.recv(4096))
+    return frames
 
 
 def pinged(pair: Pair, node: str, target: str, octets: int) -> bool:
@@ -60,13 +72,8 @@ def test_pings_of_every_size_pass_both_ways_and_the_wire_shows_what_it_should(op
             for octets in (0, 1, 20, 56, 1440, 1472 if "." in target else 1452)
             if not pinged(pair, node, target, octets)
         ]
-        frames = []
-        while True:
-            try:
-                frames.append(wire.recv(4096)[12:14].hex())
-            except BlockingIOError:
-                break
-        return [failed, sorted(set(frames)), pair.status("a")["secy"] if options["suite"] else None]
+        seen = {octets[12:14].hex() for octets in waiting(wire)}
+        return [failed, sorted(seen), pair.status("a")["secy"] if options["suite"] else None]
 
     failed, ether_types, secy = world(options, work)
     assert failed == []
@@ -125,21 +132,56 @@ def test_megabytes_of_tcp_arrive_as_they_were_over_super_frames(mtu: int, vids: 
             assert set(wrong.values()) == {0}, (port, wrong)
 
 
-def test_a_clear_frame_on_the_wire_reaches_nobody_and_is_counted() -> None:
+def ping_in_the_clear(end: Interface, source: str) -> bytes:
+    """An echo request, right in everything but that it is not protected."""
+    icmp = bytes.fromhex("0800000012340001") + b"clear"
+    icmp = icmp[:2] + internet_checksum(icmp) + icmp[4:]
+    head = bytes.fromhex("4500") + (20 + len(icmp)).to_bytes(2, "big") + bytes.fromhex("000040004001")
+    addresses = socket.inet_aton(source) + socket.inet_aton(str(end.addresses[0].ip))
+    packet = head + internet_checksum(head + addresses) + addresses + icmp
+    return bytes(end.mac.packed) + bytes.fromhex("020000000001 0800") + packet
+
+
+def arp_in_the_clear(end: Interface, source: str) -> bytes:
+    """A question for the address of this end."""
+    question = bytes.fromhex("0001080006040001 020000000001") + socket.inet_aton(source) + bytes(6)
+    target = socket.inet_aton(str(end.addresses[0].ip))
+    return b"\xff" * 6 + bytes.fromhex("020000000001 0806") + question + target
+
+
+def test_clear_frames_on_the_wire_reach_neither_the_secy_nor_the_kernel_and_are_counted() -> None:
     def work(pair: Pair) -> object:
         end = pair.topology.links[0].b
-        frame = bytes(end.mac.packed) + bytes(6) + b"\x08\x00" + bytes(50)
+        attacks = [
+            make(end, source)
+            for source in ("10.9.0.1", "10.9.0.77", "192.0.2.1")
+            for make in (ping_in_the_clear, arp_in_the_clear)
+        ]
         eapol = bytes.fromhex("0180c2000003") + bytes(6) + b"\x88\x8e" + bytes(46)
         with pair.places["a"].visit(pair.home):
             attacker = open_packet_socket("wire0")
-        for octets in (frame, frame, eapol):
+        before = snmp(pair, "b")
+        for octets in (*attacks, eapol):
             attacker.send(octets)
         assert pinged(pair, "a", ADDRESSES["b"], 10)
-        return pair.status("b")
+        answers = {octets[12:14].hex() for octets in waiting(attacker)}
+        return [len(attacks), pair.status("b"), snmp(pair, "b")["InEchos"] - before["InEchos"], sorted(answers)]
 
-    status = world({}, work)
-    assert status["secy"]["counters"]["InPktsNoTag"] == 2
+    attacks, status, echos, answers = world({}, work)
+    assert status["secy"]["counters"]["InPktsNoTag"] == attacks
     assert status["eapol"] == 1
+    assert echos == 2  # those that came protected
+    assert answers == ["88e5"]
+
+
+def snmp(pair: Pair, node: str) -> dict[str, int]:
+    """The kernel's ICMP counters of a node."""
+    names, values = [
+        line.split()[1:]
+        for line in pair.run(node, "cat", "/proc/net/snmp").stdout.splitlines()
+        if line.startswith("Icmp:")
+    ]
+    return dict(zip(names, map(int, values), strict=True))
 
 
 def test_the_channel_tells_keys_first_answers_and_ends_it() -> None:
