@@ -39,7 +39,7 @@ class Intake:
             return
         peer.sak_use = mkpdu.find(SakUse) or peer.sak_use
         protect = self._configuration.delay_protect and peer.sak_use is not None and peer.sak_use.delay_protect
-        for identifier, lowest_pn in lowest_pns(mkpdu):
+        for identifier, lowest_pn in lowest_pns(mkpdu, xpn=self._configuration.policy.suite.xpn):
             self.watch_pn(identifier, lowest_pn)
             for agreed in (self._cp.latest, self._cp.old):
                 if protect and agreed is not None and agreed.identifier == identifier:
@@ -58,13 +58,12 @@ class Intake:
             return False
         live_list = mkpdu.find(LivePeerList)
         name = KeyIdentifier(mkpdu.basic.mi, distributed.kn)
+        held = [agreed for agreed in (self._cp.new_sak, self._cp.latest, self._cp.old) if agreed is not None]
         if distributed.wrapped and name.kn <= self._known_kns.get(name.mi, 0):
             # No SAK is ever installed twice: its PNs would start again. Where we have dropped one that the key server
             # still gives out, only somebody new can ask for another.
-            held = (self._cp.new_sak, self._cp.latest, self._cp.old)
-            is_held = any(agreed is not None and agreed.identifier == name for agreed in held)
             listed = live_list is not None and any(peer.mi == participant.mi for peer in live_list.peers)
-            if listed and not is_held:
+            if listed and all(agreed.identifier != name for agreed in held):
                 participant.renew_mi(now)
             return False
         taken = take(
@@ -80,6 +79,8 @@ class Intake:
         if isinstance(taken, Refusal):
             self._evidence.note_refusal(taken, now, f"key server {mkpdu.basic.sci.hex()}")
             return False
+        if any(agreed.sak.key == taken.sak.key for agreed in held):
+            return False  # a key server that gives an old SAK a new name would have its nonces used twice
         self._known_kns[name.mi] = name.kn
         self._cp.new_sak = taken
         return True

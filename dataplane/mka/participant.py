@@ -79,7 +79,8 @@ class Participant:
             proves_now=recent,
             now=now,
         )
-        if mkpdu.basic.mi in self.peers.live and self._mn not in mns and self._sent[-1][1] < now - _ROUND_TRIP:
+        answered = not self._sent or self._mn in mns or self._sent[-1][1] >= now - _ROUND_TRIP
+        if mkpdu.basic.mi in self.peers.live and not answered:
             self.hurry(now)  # our last MKPDU did not reach it; before it gives us up, here is another
         if live is not None and mkpdu.basic.mi in self.peers.live:
             self.peers.hear_of(live.peers, own_mi=self.mi, now=now)

@@ -66,9 +66,9 @@ class KeyReport:
         return _FIRST_PN if reading is None else reading.value
 
 
-def lowest_pns(mkpdu: Mkpdu) -> Iterator[tuple[KeyIdentifier, int]]:
-    """The lowest acceptable PNs that an MKPDU tells, by SAK; whole ones where it has the upper halves."""
-    sak_use, xpn = mkpdu.find(SakUse), mkpdu.find(Xpn) or Xpn()
+def lowest_pns(mkpdu: Mkpdu, *, xpn: bool) -> Iterator[tuple[KeyIdentifier, int]]:
+    """The lowest acceptable PNs that an MKPDU tells, by SAK; with `xpn` the upper halves count."""
+    sak_use, upper = mkpdu.find(SakUse), (mkpdu.find(Xpn) if xpn else None) or Xpn()
     if sak_use is not None and sak_use.latest is not None and sak_use.old is not None:
-        yield sak_use.latest.identifier, xpn.latest_high << 32 | sak_use.latest.lowest_pn
-        yield sak_use.old.identifier, xpn.old_high << 32 | sak_use.old.lowest_pn
+        yield sak_use.latest.identifier, upper.latest_high << 32 | sak_use.latest.lowest_pn
+        yield sak_use.old.identifier, upper.old_high << 32 | sak_use.old.lowest_pn

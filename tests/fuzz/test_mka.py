@@ -1,0 +1,29 @@
+"""The MKA fuzz targets, each for a moment, and once with octets that were nobody's MKPDU."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fuzz.mka_targets import TARGETS, run, seeds
+
+ROUNDS = {"mkpdu": 3000, "sets": 3000, "frame": 150, "insider": 150}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_seeds(target: str) -> None:
+    for octets in (b"", *seeds(target)):
+        TARGETS[target](octets)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_mutants(target: str) -> None:
+    run(target, ROUNDS[target], seed=1)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@settings(max_examples=30, deadline=None)
+@given(octets=st.binary(max_size=200))
+def test_noise(target: str, octets: bytes) -> None:
+    TARGETS[target](octets)
