@@ -17,7 +17,8 @@ class ChildSa:
     """A pair of ESP SAs.
 
     `is_initiator`: this side made it. `lowest_nonce` is the lower one of its exchange's two: of SAs made at the same
-    time, the one with the lowest of all goes (RFC 7296 2.8.1). `sends`: outgoing traffic uses it. `successor` is what
+    time, the one with the lowest of all goes (RFC 7296 2.8.1). `rank` and `is_ours` are the same of the first child in
+    the line that this one continues. `sends`: outgoing traffic uses it. `successor` is what
     takes its place. Times are on the engine's clock; `abandon_at` is when to close it if the peer, whose task that is,
     has not.
     """
@@ -33,6 +34,8 @@ class ChildSa:
     remote_selectors: tuple[TrafficSelector, ...]
     is_initiator: bool
     lowest_nonce: bytes
+    rank: bytes
+    is_ours: bool
     limits: Limits
     soft_at: float
     hard_at: float
@@ -63,6 +66,10 @@ class ChildSa:
     def is_current(self) -> bool:
         """Whether nothing has taken, or is about to take, its place."""
         return self.state in (ChildState.INSTALLED, ChildState.REKEYING)
+
+    def succeed(self, old: ChildSa) -> None:
+        """Continue the line of another child."""
+        self.rank, self.is_ours = old.rank, old.is_ours
 
     def same_traffic(self, other: ChildSa) -> bool:
         """Whether both protect the very same traffic."""

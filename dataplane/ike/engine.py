@@ -25,6 +25,7 @@ from dataplane.ike.tasks.ike_sa_init import IkeSaInit
 from dataplane.ike.tasks.informational import DeleteChild, DeleteIke, Liveness
 from dataplane.ike.tasks.rekey_child import RekeyChild
 from dataplane.ike.tasks.rekey_ike import RekeyIke
+from dataplane.ike.uniqueness import settle
 from dataplane.wire.ike_header import NO_SPI, IkeHeader
 from dataplane.wire.udp import IKE_PORT, NATT_PORT, NON_ESP_MARKER
 
@@ -79,7 +80,7 @@ class IkeEngine:
             self._receive_first(header, octets, source, destination, now)
         else:
             self._receive_known(header, octets, source, destination, now)
-        self._outbox += self._registry.sweep(now)
+        self._finish(now)
 
     def to_send(self, now: float) -> tuple[Datagram, ...]:
         """The UDP payloads to send, in order; each is given once."""
@@ -97,7 +98,7 @@ class IkeEngine:
         for sa in self._registry:
             if sa.state is not IkeState.DELETED:
                 timers.handle(sa, now)
-        self._outbox += self._registry.sweep(now)
+        self._finish(now)
 
     def next_event(self) -> Event | None:
         """What happened, oldest first; None when that is all."""
@@ -188,6 +189,11 @@ class IkeEngine:
             sa.children.switch(child)  # RFC 7296 2.8: the peer has its half of the new one
 
     # ---- within ----
+
+    def _finish(self, now: float) -> None:
+        """What follows from whatever happened."""
+        settle(self._registry, now)
+        self._outbox += self._registry.sweep(now)
 
     def _peer(self, name: str) -> Peer:
         peer = self._registry.peer_of.get(name)

@@ -55,7 +55,8 @@ class IkeSa:
     """One IKE SA of a gateway.
 
     Tasks read and write its attributes; all times are on the engine's clock. `is_initiator` is this side's part in this
-    very SA. `lowest_nonce` decides against another SA made at the same time. `successor` has taken, or will take, its
+    very SA. `lowest_nonce` decides against another SA made at the same time; `rank` and `is_ours` are that and the part
+    in the first SA of the line that this one continues. `successor` has taken, or will take, its
     place; `predecessor` is the SA whose place it takes. `early_deletes` are outbound SPIs of children that the peer
     deleted before we heard that they were made. `abandon_at` is when to close it if the peer, whose task that is, has
     not; `give_up_at` is when a set-up has taken too long.
@@ -89,6 +90,8 @@ class IkeSa:
         self.children = Children(self)
         self.handshake: Handshake | None = None
         self.lowest_nonce = b""
+        self.rank = b""
+        self.is_ours = is_initiator
         self.successor: IkeSa | None = None
         self.predecessor: IkeSa | None = None
         self.early_deletes: set[bytes] = set()
@@ -320,6 +323,7 @@ class IkeSa:
         )
         new.state = IkeState.ESTABLISHED
         new.predecessor = self
+        new.rank, new.is_ours = self.rank, self.is_ours
         new.nat = self.nat
         new.remote_id = self.remote_id
         new.uses_ppk = self.uses_ppk
@@ -358,6 +362,8 @@ class IkeSa:
         waiting = list(self.queue)
         self.queue.clear()
         self._bury(waiting, cause)
+        for other in self.host.established(self.peer):
+            other.children.reassert()
         self.announce_keys()
         if was_up:
             self.host.emit(IkeSaDeleted(peer=self.peer.name, ike=self.id, cause=cause, detail=detail))

@@ -1,16 +1,19 @@
 """One IKE SA with a peer, one child for the same traffic: what to do about two that were made at the same time.
 
-The standard has a rule for SAs that replace the same one: the SA whose exchange had the lowest of all nonces goes, and
-whoever made it deletes it (RFC 7296 2.8.1, 2.8.2). Both sides can apply it to SAs that replace nothing, too.
+The standard has a rule for SAs that replace the same one: that whose exchange had the lowest of all nonces goes, and
+whoever made it deletes it (RFC 7296 2.8.1, 2.8.2). Both sides can apply it to SAs that replace nothing, too, if an SA
+inherits its rank and its maker from the one that it replaces. Then the highest of all is in danger on neither side,
+whatever is under way: a rank is never lost, and nobody deletes an SA but for one of higher rank.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from dataplane.ike.child import ChildSa
 from dataplane.ike.events import Cause
-from dataplane.ike.machine import ChildInput, ChildState
+from dataplane.ike.machine import ChildInput, ChildState, IkeState
 from dataplane.ike.tasks.informational import DeleteChild, DeleteIke
 
 if TYPE_CHECKING:
@@ -19,44 +22,66 @@ if TYPE_CHECKING:
 ABANDON_SECONDS: Final = 60.0
 
 
-def settle_twins(sa: IkeSa, child: ChildSa, now: float) -> None:
-    """If a new child has a twin, let one of them go."""
-    twin = sa.children.twin(child) if sa.peer.unique else None
-    if twin is None:
+def settle(sas: Iterable[IkeSa], now: float) -> None:
+    """Of IKE SAs with the same peer, and of children of one IKE SA for the same traffic, let all but one go."""
+    highest: dict[str, IkeSa] = {}
+    for sa in sas:
+        if not sa.is_current or not sa.peer.unique or _is_undecided(sa):
+            continue
+        _settle_children(sa, now)
+        other = highest.setdefault(sa.peer.name, sa)
+        if other is not sa:
+            loser, keeper = sorted((sa, other), key=lambda each: (each.rank, each.lowest_nonce))
+            highest[sa.peer.name] = keeper
+            _condemn_ike(loser, keeper, now)
+
+
+def _is_undecided(sa: IkeSa) -> bool:
+    """Whether it may be the successor of one that is being replaced by both sides at once."""
+    return sa.predecessor is not None and sa.predecessor.state is IkeState.COLLIDED and sa.predecessor.successor is sa
+
+
+def _condemn_ike(loser: IkeSa, keeper: IkeSa, now: float) -> None:
+    if loser.state is not IkeState.ESTABLISHED:
+        return  # something is under way: look again when that is over
+    keeper.children.reassert()
+    loser.abandon_at = now + ABANDON_SECONDS  # if the peer, whose task it is, has not deleted it by then
+    if loser.is_ours:
+        loser.enqueue(DeleteIke(Cause.REDUNDANT), first=True)
+        loser.run(now)
+
+
+def _settle_children(sa: IkeSa, now: float) -> None:
+    current = [child for child in sa.children if child.is_current]
+    if len(current) < 2:
         return
-    loser, keeper = (child, twin) if child.lowest_nonce < twin.lowest_nonce else (twin, child)
-    loser.successor = keeper
-    if loser.is_initiator:
-        sa.enqueue(DeleteChild(loser, Cause.REDUNDANT), first=True)
-    elif loser.state is ChildState.INSTALLED:
-        supersede(loser, now)
+    for child in current:
+        if child.state is ChildState.INSTALLED and child.abandon_at is None and _has_higher_twin(child, current):
+            child.abandon_at = now + ABANDON_SECONDS
+            if child.is_ours:
+                sa.enqueue(DeleteChild(child, Cause.REDUNDANT), first=True)
+                sa.run(now)
+
+
+def _has_higher_twin(child: ChildSa, others: Iterable[ChildSa]) -> bool:
+    mine = (child.rank, child.lowest_nonce)
+    return any(child.same_traffic(other) and (other.rank, other.lowest_nonce) > mine for other in others)
 
 
 def supersede(loser: ChildSa, now: float) -> None:
-    """The peer is to delete this one; if it does not, we shall."""
+    """Of two successors of one child, this one lost; the peer is to delete it, and if it does not, we shall."""
     loser.apply(ChildInput.SUPERSEDED)
     loser.abandon_at = now + ABANDON_SECONDS
 
 
-def settle_ike_sas(sa: IkeSa, now: float, *, initial_contact: bool) -> None:
-    """If there are other IKE SAs with the peer of a new one, let all but one go.
+def begin_anew(sa: IkeSa, now: float) -> None:
+    """The peer says that it knows of no other IKE SA with us: drop those there are, without a word (RFC 7296 2.4).
 
-    With `initial_contact` the peer knows of no other (RFC 7296 2.4): they are dropped without a word. That is not to be
-    believed of one that was being set up while this one was: the peer cannot have known yet.
+    That is not to be believed of one that was being set up while this one was: the peer cannot have known yet.
     """
     for other in sa.host.established(sa.peer):
-        if other is sa:
-            continue
-        if initial_contact and not _cross(sa, other):
+        if other is not sa and not _cross(sa, other):
             other.end(Cause.INITIAL_CONTACT, "", now)
-        elif sa.peer.unique:
-            loser, keeper = (sa, other) if sa.lowest_nonce < other.lowest_nonce else (other, sa)
-            keeper.children.reassert()
-            if loser.is_initiator:
-                loser.enqueue(DeleteIke(Cause.REDUNDANT), first=True)
-                loser.run(now)
-            else:
-                loser.abandon_at = now + ABANDON_SECONDS
 
 
 def _cross(a: IkeSa, b: IkeSa) -> bool:

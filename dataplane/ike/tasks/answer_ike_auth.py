@@ -21,7 +21,7 @@ from dataplane.ike.tasks.create_child import install_new
 from dataplane.ike.tasks.ike_auth import auth_of_initiator, auth_of_responder
 from dataplane.ike.tasks.ppk import mixed_keys, ppk_asked_for
 from dataplane.ike.tasks.task import Answer, Refusal
-from dataplane.ike.uniqueness import settle_ike_sas
+from dataplane.ike.uniqueness import begin_anew
 from dataplane.ipsec.proposals import choose
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ class AnswerIkeAuth(Answer):
         sa.establish(sa.peer.ike.lifetime.draw(sa.host.random), now)
         child = self._child(sa, sa.handshake, message, now) if message.first(SecurityAssociation) is not None else ()
         self._payloads = (idr, proof, *child, *ppk)
-        settle_ike_sas(sa, now, initial_contact=message.notify(NotifyType.INITIAL_CONTACT) is not None)
+        if message.notify(NotifyType.INITIAL_CONTACT) is not None:
+            begin_anew(sa, now)
 
     def build(self, sa: IkeSa, now: float) -> tuple[Payload, ...]:
         """IDr, AUTH, [SA, TSi, TSr | N(error)], [N(PPK_IDENTITY)], or N(AUTHENTICATION_FAILED) alone."""
@@ -104,7 +105,7 @@ class AnswerIkeAuth(Answer):
             )
             return (refusal.notify,)
         child.sends = True
-        install_new(sa, child, now)
+        install_new(sa, child)
         return payloads
 
 

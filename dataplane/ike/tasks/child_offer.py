@@ -207,6 +207,8 @@ def _make(
         remote_selectors=pair.remote,
         is_initiator=pair.is_initiator,
         lowest_nonce=min(fresh.ni, fresh.nr),
+        rank=min(fresh.ni, fresh.nr),
+        is_ours=pair.is_initiator,
         limits=limits,
         soft_at=now + limits.soft_seconds,
         hard_at=now + limits.hard_seconds,

@@ -17,7 +17,6 @@ from dataplane.ike.tasks.child_offer import ChildOffer, answer, offer, settle
 from dataplane.ike.tasks.informational import DeleteUnborn, settle_predecessor
 from dataplane.ike.tasks.negotiation import NONCE_OCTETS, cause_of, text_of, wanted_group
 from dataplane.ike.tasks.task import Answer, Refusal, Task
-from dataplane.ike.uniqueness import settle_twins
 
 if TYPE_CHECKING:
     from dataplane.ike.sa import IkeSa
@@ -58,7 +57,7 @@ class CreateChild(Task):
                 self._fail(sa, refusal.cause, refusal.detail)
             else:
                 child.sends = True
-                install_new(sa, child, now)
+                install_new(sa, child)
         elif error.notify_type == NotifyType.INVALID_KE_PAYLOAD:
             self._try_group(sa, message, now)
         elif error.notify_type == NotifyType.TEMPORARY_FAILURE and self.retries < MOST_RETRIES:
@@ -110,17 +109,15 @@ class AnswerCreateChild(Answer):
                 )
             return
         child.sends = True
-        install_new(sa, child, now)
+        install_new(sa, child)
 
     def build(self, sa: IkeSa, now: float) -> tuple[Payload, ...]:
         """SA, Nr, [KEr], TSi, TSr, or the refusal."""
         return self._payloads
 
 
-def install_new(sa: IkeSa, child: ChildSa, now: float) -> None:
-    """Install a child that takes nobody's place; the peer may have closed it already, or it may have a twin."""
+def install_new(sa: IkeSa, child: ChildSa) -> None:
+    """Install a child that takes nobody's place; the peer may have closed it already."""
     sa.children.install(child)
     if child.spi_out in sa.early_deletes:
         sa.children.remove(child, Cause.CLOSED_BY_PEER, "before its making was answered")
-    else:
-        settle_twins(sa, child, now)

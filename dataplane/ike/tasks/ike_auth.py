@@ -24,7 +24,6 @@ from dataplane.ike.tasks.informational import DeleteIke, DeleteUnborn
 from dataplane.ike.tasks.negotiation import cause_of, text_of
 from dataplane.ike.tasks.ppk import identity_notify, mixed_keys, ppk_accepted
 from dataplane.ike.tasks.task import Refusal, Task
-from dataplane.ike.uniqueness import settle_ike_sas
 
 if TYPE_CHECKING:
     from dataplane.ike.sa import IkeSa
@@ -120,7 +119,6 @@ class IkeAuth(Task):
         sa.early_deletes.clear()
         for policy in self._later:
             sa.enqueue(CreateChild(policy))
-        settle_ike_sas(sa, now, initial_contact=False)
 
     def abandon(self, sa: IkeSa, cause: Cause, detail: str) -> None:
         """The keys were used, so they are told."""
@@ -178,4 +176,4 @@ class IkeAuth(Task):
             )
             return
         child.sends = True
-        install_new(sa, child, now)
+        install_new(sa, child)

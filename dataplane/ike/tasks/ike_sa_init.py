@@ -173,5 +173,5 @@ def take_first_keys(sa: IkeSa, suite: IkeSuite, handshake: Handshake, shared: by
     """Derive the keys of a first IKE SA. With a PPK they are not final yet."""
     fresh = Freshness(ni=handshake.ni, nr=handshake.nr, spi_i=sa.channel.spi_i, spi_r=sa.channel.spi_r)
     sa.handshake = handshake
-    sa.lowest_nonce = min(handshake.ni, handshake.nr)
+    sa.lowest_nonce = sa.rank = min(handshake.ni, handshake.nr)
     sa.take_keys(suite, ike_keys(suite, skeyseed(suite.make_prf(), fresh, shared), fresh))

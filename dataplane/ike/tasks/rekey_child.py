@@ -80,6 +80,7 @@ class RekeyChild(Task):
 
     def _succeed(self, sa: IkeSa, new: ChildSa, now: float) -> None:
         old, rival = self.child, self.rival
+        new.succeed(old)
         if rival is not None and new.lowest_nonce < rival.lowest_nonce:  # RFC 7296 2.8.1: ours goes
             old.apply(ChildInput.REKEY_LOST)
             old.abandon_at = now + ABANDON_SECONDS
@@ -160,6 +161,10 @@ class AnswerRekeyChild(Answer):
         rekey = message.notify(NotifyType.REKEY_SA)
         assert rekey is not None, "the dispatcher saw it"
         old = sa.children.by_outbound(rekey.spi)
+        if old is None and sa.active is not None and sa.active.is_about_children:
+            # It may be the very child that our open request makes, whose answer is late: the peer is to ask again then.
+            self._payloads = (Notify(notify_type=NotifyType.TEMPORARY_FAILURE),)
+            return
         if old is None:  # RFC 7296 2.25
             self._payloads = (
                 Notify(notify_type=NotifyType.CHILD_SA_NOT_FOUND, protocol=rekey.protocol, spi=rekey.spi),
@@ -183,6 +188,7 @@ class AnswerRekeyChild(Answer):
     def _install(self, sa: IkeSa, old: ChildSa, new: ChildSa, now: float) -> None:
         # The peer may not have its half yet: the old one goes on sending until the peer uses the new one, or closes
         # the old one (RFC 7296 2.8).
+        new.succeed(old)
         sa.children.install(new, old)
         old.apply(ChildInput.PEER_REKEY)
         old.successor = new

@@ -184,7 +184,7 @@ class Node:
     def ike(self) -> IkeSa:
         """The one IKE SA that is in use."""
         current = [sa for sa in self.sas if sa.is_current]
-        assert len(current) == 1, current
+        assert len(current) == 1, f"{len(current)} IKE SAs"
         return current[0]
 
     @property
@@ -195,7 +195,7 @@ class Node:
     def child(self) -> ChildSa:
         """The one child that nothing replaces."""
         current = [child for child in self.children if child.is_current]
-        assert len(current) == 1, self.children
+        assert len(current) == 1, f"{len(current)} children"
         return current[0]
 
     def states(self) -> dict[bytes, ChildState]:
