@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from lab.cli.console import note, print_json, print_table
+from lab.cli.overview import age, print_status
 from lab.errors import ExitCode, InputError
 from lab.holder.client import Client
 from lab.holder.labs import choose, known
@@ -39,7 +40,7 @@ def list_command(as_json: bool) -> None:
     elif not labs:
         note("no lab")
     else:
-        rows = [(lab.folder.name, lab.state, _age(lab.record.since) if lab.record else "",
+        rows = [(lab.folder.name, lab.state, age(lab.record.since) if lab.record else "",
                  lab.record.source if lab.record else "") for lab in labs]  # fmt: skip
         print_table(("lab", "state", "for", "source"), rows)
 
@@ -59,7 +60,7 @@ def status_command(name: str | None, watch: bool, as_json: bool) -> ExitCode:
             status = client.ask("status")
         if watch and sys.stdout.isatty():
             click.clear()
-        print_json(status) if as_json else _print_status(status)
+        print_json(status) if as_json else print_status(status)
         if not watch:
             return ExitCode.VIOLATED if status["failed"] else ExitCode.OK
         time.sleep(1)
@@ -116,28 +117,3 @@ def _events(folder: LabFolder, *, follow: bool) -> Iterator[Message]:
 def _sentence(event: Mapping[str, Any]) -> str:
     fields = " ".join(f"{name}={value}" for name, value in event.items() if name not in ("seq", "time", "event"))
     return f"{event['time'][11:23]}  {event['event']:<20} {fields}".rstrip()
-
-
-def _print_status(status: Mapping[str, Any]) -> None:
-    click.echo(f"lab {status['lab']}: {status['state']} for {_age(status['since'])}, from {status['source']}")
-    print_table(
-        ("node", "role", "state", "addresses", ""),
-        [(node["node"], node["role"], node["state"], " ".join(node["addresses"]),
-          f"{node['end']}: {node['last_line']}" if "end" in node else "") for node in status["nodes"]],
-    )  # fmt: skip
-    print_table(
-        ("segment", "ends", "macsec", "expect", "frames", "dropped"),
-        [(segment["segment"], " -- ".join(segment["ends"]), segment["macsec"], segment["expect"],
-          *((segment["capture"] or {}).get(count) for count in ("frames", "dropped")))
-         for segment in status["segments"]],
-    )  # fmt: skip
-
-
-def _age(since: float) -> str:
-    seconds = max(0, int(time.time() - since))
-    days, hours, minutes = seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60
-    if days:
-        return f"{days} d {hours} h"
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"

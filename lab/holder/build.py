@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from lab.errors import CheckFailedError, ExitCode, MachineError, WireproofError
+from lab.errors import MachineError, WireproofError
+from lab.holder.failure import failure
 from lab.holder.loop import Loop
 from lab.holder.order import Order
 from lab.holder.phases import Phase, phases
@@ -94,9 +95,9 @@ class Build:
         self.loop.run_until(lambda: bool(answers))
         answer = answers[0]
         if answer is None:
-            raise WireproofError(f"the wirer ended ({wirer.end or 'no answer'}): {wirer.last_line}")
+            raise WireproofError(f"the wirer ended ({wirer.end or 'no answer'}): {wirer.last_words}")
         if "error" in answer:
-            raise _ERRORS[ExitCode(answer["exit_code"])](answer["error"])
+            raise failure(answer["error"], answer["exit_code"])
 
     def _warm_up(self) -> None:
         """Import, while the wirer works, what children will need: they find it in their memory, at no cost."""
@@ -145,8 +146,7 @@ class Build:
         in_time = self.loop.run_until(settled, _PATIENCE)
         for child in started:
             if not child.lives:
-                error = _ERRORS.get(child.exit_code, WireproofError) if child.exit_code else WireproofError
-                raise error(f"{child.name} did not start ({child.end}): {child.last_line}")
+                raise failure(f"{child.name} did not start ({child.end}): {child.last_words}", child.exit_code)
             if not in_time and child.state is not State.READY:
                 raise WireproofError(f"{child.name} was not ready within {_PATIENCE:.0f} s")
 
@@ -162,10 +162,4 @@ def _drive(place: Place, order: Order, name: str, control: Channel) -> None:
 _NEEDS: dict[type, tuple[str, ...]] = {
     StartCapture: ("lab.capture.tap", "lab.host.packet"),
     StartDriver: ("lab.nodes.driver",),
-}
-
-_ERRORS: dict[int, type[WireproofError]] = {
-    ExitCode.VIOLATED: CheckFailedError,
-    ExitCode.CANNOT: MachineError,
-    ExitCode.BUG: WireproofError,
 }

@@ -10,7 +10,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from lab.errors import CheckFailedError, ExitCode, InputError, MachineError, UnprovenError, WireproofError
+from lab.errors import CheckFailedError
+from lab.holder.failure import failure
 from lab.holder.labs import NoLabError
 from lab.host.channel import Message
 from lab.host.control import Connection, connect
@@ -20,17 +21,7 @@ from lab.host.state import LabFolder
 
 VERSION = 1
 _PATIENCE = 10.0
-_ERRORS: dict[int, type[WireproofError]] = {
-    ExitCode.VIOLATED: CheckFailedError,
-    ExitCode.UNPROVEN: UnprovenError,
-    ExitCode.BAD_INPUT: InputError,
-    ExitCode.CANNOT: MachineError,
-}
-
-
-def error_of(message: str, code: int) -> WireproofError:
-    """The error that a process of the lab met, to be raised here."""
-    return _ERRORS.get(code, WireproofError)(message)
+_DOWN_PATIENCE = 20.0  # more than process 1 itself has with its children
 
 
 class Client:
@@ -71,7 +62,7 @@ class Client:
                 if "event" in message:
                     self._events.append(message["event"])
                 elif "error" in message:
-                    raise error_of(message["error"]["message"], message["error"]["exit_code"])
+                    raise failure(message["error"]["message"], message["error"]["exit_code"])
                 elif message.get("id") == number:
                     return message["result"]
         except (EOFError, BrokenPipeError):
@@ -110,7 +101,7 @@ class Client:
         process = os.pidfd_open(self._connection.peer[0])
         try:
             with suppress(CheckFailedError):  # it ends all the same
-                self.ask("down")
+                self.ask("down", timeout=_DOWN_PATIENCE)
             if not wait_for_end(process, 2.0):
                 kill(process)
             wait_for_end(process, _PATIENCE)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from lab.errors import WireproofError
-from lab.holder.client import error_of
+from lab.holder.failure import failure
 from lab.holder.main import begin
 from lab.holder.order import Order
 from lab.host.channel import Channel
@@ -110,7 +110,7 @@ def _listen(ours: Channel, folder: LabFolder, progress: Progress, processes: lis
             case {"type": "phase", "name": str(name), "seconds": float(seconds)}:
                 progress(name, seconds)
             case {"type": "error", "message": str(text), "exit_code": int(code)}:
-                raise error_of(text, code)
+                raise failure(text, code)
             case {"type": "up"}:
                 return
             case _:

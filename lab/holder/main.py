@@ -28,7 +28,9 @@ from lab.host.isolation import become_first_process, isolate
 from lab.host.processes import Identity, fork
 from lab.host.state import HolderRecord
 
-_STOP_PATIENCE = 3.0  # seconds for drivers to say their last, and as long for captures to be written out
+# Seconds for drivers to say their last, and for captures to be written out: closing a tap takes the kernel a while.
+_DRIVERS_PATIENCE = 3.0
+_CAPTURES_PATIENCE = 15.0
 
 
 def begin(order: Order, lock: int, launcher: Channel) -> None:
@@ -55,6 +57,10 @@ def _be_first_process(order: Order, launcher: Channel) -> None:
         return  # `up` has gone, so nobody knows of the lab: it goes, too
     except WireproofError as error:
         launcher.send({"type": "error", "message": str(error), "exit_code": error.exit_code})
+        return
+    except OSError as error:
+        message = f"{error.strerror or error}: {error.filename or 'while the lab was made'}"
+        launcher.send({"type": "error", "message": message, "exit_code": ExitCode.CANNOT})
         return
     except Exception as error:
         traceback.print_exc()
@@ -115,8 +121,8 @@ class Holder:
         self._loop.run_until(lambda: self._lab.stopping)
         self._lab.state = "going down"
         children = self._supervisor.children
-        self._supervisor.stop([child for child in children if child.kind == "node"], _STOP_PATIENCE)
-        self._supervisor.stop([child for child in children if child.kind == "capture"], _STOP_PATIENCE)
+        self._supervisor.stop([child for child in children if child.kind == "node"], _DRIVERS_PATIENCE)
+        self._supervisor.stop([child for child in children if child.kind == "capture"], _CAPTURES_PATIENCE)
         self._events.record("down", {"lab": self._order.folder.name})
         self._listener.close()
         self._order.folder.forget_holder()
@@ -150,5 +156,5 @@ class Holder:
 
     def _ended(self, child: Child) -> None:
         if child.state is State.FAILED:
-            fields = {child.kind: child.name, "end": child.end, "last_line": child.last_line}
+            fields = {child.kind: child.name, "end": child.end, "last_words": child.last_words}
             self._events.record(f"{child.kind}-failed", fields)

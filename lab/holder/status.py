@@ -46,7 +46,7 @@ def _node(node: Node, topology: Topology, driver: Child | None, answers: dict[st
     if driver is not None:
         report |= {"state": str(driver.state), "pid": driver.pid, "driver": answers.get(node.name)}
         if driver.end is not None:
-            report |= {"end": driver.end, "last_line": driver.last_line}
+            report |= {"end": driver.end, "last_words": driver.last_words}
     return report
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lab.holder.loop import Loop, Timer
 from lab.host.channel import Channel, Message
-from lab.host.processes import describe_end, fork
+from lab.host.processes import ERROR_MARK, describe_end, fork
 
 _LAST_OCTETS = 4096
 
@@ -46,8 +46,8 @@ class Child:
         return self.end is None
 
     @property
-    def last_line(self) -> str:
-        """The last thing that it wrote to its log."""
+    def last_words(self) -> str:
+        """What it wrote to its log last: its error, if it ended with one of ours, else the last line."""
         try:
             with self.log.open("rb") as log:
                 log.seek(0, os.SEEK_END)
@@ -55,7 +55,9 @@ class Child:
                 lines = log.read().decode(errors="replace").strip().splitlines()
         except OSError:
             return ""
-        return lines[-1].strip() if lines else ""
+        ours = [number for number, line in enumerate(lines) if line.startswith(ERROR_MARK)]
+        said = lines[ours[-1] :] if ours else lines[-1:]
+        return "; ".join(line.strip() for line in said).removeprefix(ERROR_MARK)
 
 
 Answered = Callable[[Message | None], None]
@@ -85,7 +87,7 @@ class Supervisor:
         """Fork a child that does `run` with its end of a channel, and of our descriptors has only those in `keep`."""
         ours, theirs = Channel.pair()
         output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        pid = fork(functools.partial(run, theirs), keep=(theirs.fileno(), *keep), output=output)
+        pid = fork(functools.partial(run, theirs), keep=(theirs.fileno(), *keep), output=output, name=name)
         os.close(output)
         theirs.close()
         child = Child(name=name, kind=kind, pid=pid, channel=ours, log=log)

@@ -78,6 +78,7 @@ def _status(lab: Lab, request: Request) -> None:
                 **asdict(lab.record),
                 "nodes": status.nodes(topology, children, answers),
                 "segments": status.segments(topology, answers.get("capture")),
+                "events_unwritten": lab.events.unwritten,
                 "failed": [child.name for child in children if child.state is State.FAILED],
             }
         )

@@ -14,6 +14,8 @@ from pathlib import Path
 from lab.errors import ExitCode, WireproofError
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_LONGEST_NAME = 15
+ERROR_MARK = "wireproof: "  # begins an error that ended a process, in its log
 _START_TIME = 19  # of the fields after the command's name: proc(5) field 22
 
 
@@ -87,8 +89,10 @@ def kill(pidfd: int) -> None:
         return
 
 
-def fork(run: Callable[[], None], *, keep: Iterable[int] = (), output: int | None = None) -> int:
-    """Fork a child that does `run` and then ends; give its pid.
+def fork(
+    run: Callable[[], None], *, keep: Iterable[int] = (), output: int | None = None, name: str = "wireproof"
+) -> int:
+    """Fork a child that does `run` and then ends; give its pid. Who looks at processes sees it as `name`.
 
     The child reads nothing, writes to the descriptor `output` (else where its parent did), and of its parent's
     descriptors has only those in `keep`. It exits with 0, with a WireproofError's exit code, or with 70.
@@ -99,6 +103,7 @@ def fork(run: Callable[[], None], *, keep: Iterable[int] = (), output: int | Non
     if pid == 0:
         code = int(ExitCode.BUG)
         try:
+            Path("/proc/self/comm").write_text(name[:_LONGEST_NAME])
             code = _be_child(run, frozenset(keep), output)
         finally:
             os._exit(code)
@@ -115,7 +120,7 @@ def _be_child(run: Callable[[], None], keep: frozenset[int], output: int | None)
         _close_others(keep)
         run()
     except WireproofError as error:
-        print(f"wireproof: {error}", file=sys.stderr)  # noqa: T201 - standard error is the child's log
+        print(f"{ERROR_MARK}{error}", file=sys.stderr)  # noqa: T201 - standard error is the child's log
         code = error.exit_code
     except KeyboardInterrupt:
         code = ExitCode.OK

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.errors import MachineError
 from lab.holder.loop import Loop
 from lab.holder.supervise import Child, State, Supervisor
 from lab.host.channel import Channel, Message
@@ -83,8 +84,18 @@ def test_one_that_fails_says_how_and_why(bench: Bench) -> None:
     child = bench.start(fail)
     bench.until(child, State.FAILED)
     assert (child.end, child.exit_code) == ("exit code 70", 70)
-    assert child.last_line == "RuntimeError: the reason"
+    assert child.last_words == "RuntimeError: the reason"
     assert bench.heard == [("ce", {"type": "event", "event": "last word"})]
+
+
+def test_an_error_of_ours_is_its_last_words_fix_and_all(bench: Bench) -> None:
+    def refuse(control: Channel) -> None:
+        print("before")
+        raise MachineError("no such device", fix="make one")
+
+    child = bench.start(refuse)
+    bench.until(child, State.FAILED)
+    assert (child.exit_code, child.last_words) == (4, "no such device; fix: make one")
 
 
 def test_one_that_is_killed_leaves_no_question_open(bench: Bench) -> None:
