@@ -1,7 +1,7 @@
 """TAP to TAP through two MACsec edges over a veth wire, by iperf3 TCP, beside a naive forwarder in the same run.
 
 The naive forwarder is what one writes first: one read, one AEAD call of the same library with the same cipher, one
-send, a frame at a time, no replay check and no counters. Everything runs in namespaces of its own, which end with the run.
+send, a frame at a time, no replay check and no counters. Everything runs in namespaces of its own, gone after the run.
 Forwarders take turns, so that a slow moment of the machine hits all alike; figures are medians.
 """
 
