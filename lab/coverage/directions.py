@@ -76,9 +76,10 @@ def _sender(octets: bytes, link_type: int) -> tuple[int, Direction] | bytes:
         # The packet type: 4 is what the host itself sent.
         packet_type = octets[1:2] if link_type == link.LINUX_SLL else octets[10:11]
         return (0, Direction.OUTBOUND if packet_type == b"\x04" else Direction.INBOUND)
-    if octets[:1] and octets[0] >> 4 == 6:
-        return octets[8:24]
-    return octets[12:16]
+    start = 4 if link_type in (link.BSD_LOOPBACK, link.OPENBSD_LOOPBACK) else 0
+    if octets[start : start + 1] and octets[start] >> 4 == 6:
+        return octets[start + 8 : start + 24]
+    return octets[start + 12 : start + 16]
 
 
 def _label(key: tuple[int, Direction] | bytes) -> str:
