@@ -20,7 +20,7 @@ _NEGOTIATION: Final = frozenset({CONTROL, MKA, IKE})  # whoever sends only these
 @final
 @dataclass(slots=True)
 class Tally:
-    """What one direction carried. `data` counts frames other than control, MKA and IKE.
+    """What one direction carried, from frame `first` on. `data` counts frames other than control, MKA and IKE.
 
     `under` counts the frames that were opened, by the layers (bits) that all were authenticated. `tokens` counts the
     frames in which a token was found under those layers (0: on the wire); `readable`, on the wire in a frame that
@@ -28,6 +28,7 @@ class Tally:
     """
 
     label: str
+    first: int
     frames: int = 0
     data: int = 0
     under: list[int] = field(default_factory=lambda: [0] * 4)
@@ -63,12 +64,12 @@ class Directions:
         if tally is None:
             if len(self._tallies) >= MOST_DIRECTIONS:
                 key = b"others"
-            tally = self._tallies.setdefault(key, Tally(_label(key)))
+            tally = self._tallies.setdefault(key, Tally(_label(key), frame.number))
         return tally
 
     def all(self) -> tuple[Tally, ...]:
         """Every direction, in the order of first frames."""
-        return tuple(self._tallies.values())
+        return tuple(sorted(self._tallies.values(), key=lambda tally: tally.first))
 
 
 def _sender(octets: bytes, link_type: int) -> tuple[int, Direction] | bytes:

@@ -11,6 +11,7 @@ from lab.capture.source import open_capture
 from lab.coverage import census
 from lab.coverage.bulk import Bulk
 from lab.coverage.document import Count, Report, SegmentReport, Units
+from lab.coverage.fast import Fast
 from lab.coverage.judge import Evidence, judge, watch
 from lab.coverage.observe import Observation, Observer
 from lab.coverage.opening import Learning, Openers
@@ -46,7 +47,7 @@ def examine_segment(segment: Segment, keys: Sequence[Key]) -> SegmentReport:
                 learned.frame(frame)
     tokens = Tokens(segment.evidence.tokens)
     observer = Observer(Openers(keys, learned, reveal=bool(tokens)), tokens=tokens, watch=watch(segment.expect))
-    bulk = Bulk(observer)
+    bulk = Bulk(observer, Fast(observer.openers, tokens))
     with open_capture(segment.capture) as capture:
         for burst in capture.bursts():
             bulk.burst(burst)
