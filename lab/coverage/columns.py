@@ -77,6 +77,17 @@ class Heads:
         numbers: Column = (self._words[0][places] >> 8 & 0x23).astype(np.int64)
         return numbers
 
+    def whole_ipv4(self) -> Mask:
+        """IPv4 in one piece and without options, whatever else is wrong with it."""
+        words = self._words
+        mask: Mask = (self.ether == 0x0800) & (words[0] >> 8 == 0x45) & (words[3] & 0x3FFF == 0)
+        return mask & (self.at + 20 <= self.ends)
+
+    def words(self, mask: Mask) -> NDArray[np.int32]:
+        """The first 20 octets of network headers as numbers of two octets: ten rows, a column a frame."""
+        chosen: NDArray[np.int32] = self._words[:, mask]
+        return chosen
+
     def internet(self) -> Internet:
         """What stands in IP packets."""
         return Internet(self._data, self._words, self)

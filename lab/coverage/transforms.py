@@ -115,9 +115,7 @@ class _AeadOpener:
         payloads = (starts + 16).tolist()
         sealed = [data[payload:end] for payload, end in zip(payloads, ends.tolist(), strict=True)]
         outs = map(self._scratch.__getitem__, (ends - starts - 16 - _ICV_OCTETS).tolist())
-        return self._open_columns(
-            _nonces(self._salt, data, starts), sealed, _headers(data, starts, numbers), outs
-        )
+        return self._open_columns(_nonces(self._salt, data, starts), sealed, _headers(data, starts, numbers), outs)
 
 
 @final
