@@ -59,6 +59,7 @@ def verbs(lab: Lab) -> dict[str, Verb]:
         "enter": _enter,
         "command": _command,
         "flush": _flush,
+        "routing": _routing,
     }
     return {name: functools.partial(verb, lab) for name, verb in table.items()}
 
@@ -140,6 +141,18 @@ def _flush(lab: Lab, request: Request) -> None:
             _pass_on(lab, request, child, {"verb": "flush"})
             return
     raise RequestError("nothing is captured in this lab")
+
+
+def _routing(lab: Lab, request: Request) -> None:
+    """Put `command` to the process that keeps the BIRDs, and pass its answer on."""
+    command = request.fields.get("command")
+    if not isinstance(command, dict) or not isinstance(command.get("verb"), str):
+        raise RequestError("verb 'routing' needs `command`, an object with a `verb`")
+    for child in lab.supervisor.children:
+        if child.kind == "routing":
+            _pass_on(lab, request, child, command)
+            return
+    raise RequestError("no node of this lab speaks BGP; give nodes of its topology `bgp:`")
 
 
 def _pass_on(lab: Lab, request: Request, child: Child, command: Message) -> None:

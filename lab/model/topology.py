@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from netaddr import IPAddress, IPNetwork
 
 from lab.errors import Problem
+from lab.model.bgp import Bgp
 from lab.model.link import Interface, Link
 from lab.model.roles import Role
 
@@ -27,6 +28,7 @@ class Node:
     role: Role
     loopback_addresses: tuple[IPNetwork, ...]
     routes: tuple[Route, ...]
+    bgp: Bgp | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

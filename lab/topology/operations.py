@@ -221,6 +221,40 @@ class AddRoute:
         return f"delete the route of {self.node} to {self.destination}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartBgp:
+    """Start a node's BIRD. `sessions` are its neighbours, each with its AS."""
+
+    kind: ClassVar[str] = "start-bgp"
+    node: str
+    asn: int
+    sessions: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.node}: start BIRD, AS {self.asn}, with {', '.join(self.sessions) or 'nobody'}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"end BIRD of {self.node}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitSessions:
+    """Wait until every BGP session is established, for at most so many seconds; then go on in any case."""
+
+    kind: ClassVar[str] = "await-sessions"
+    seconds: int
+
+    def __str__(self) -> str:
+        return f"wait up to {self.seconds} s for the BGP sessions"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return "nothing to undo"
+
+
 Operation = (
     GenerateSecret
     | CreateNamespace
@@ -233,4 +267,6 @@ Operation = (
     | BringUp
     | StartDriver
     | AddRoute
+    | StartBgp
+    | AwaitSessions
 )

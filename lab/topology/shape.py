@@ -12,7 +12,7 @@ from typing import cast
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from lab.topology import raw
+from lab.topology import raw, raw_bgp
 from lab.topology.document import Path, Value
 from lab.topology.problems import Problems, near
 
@@ -30,6 +30,8 @@ _RECORDS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("", "a topology", raw.RawTopology),
     ("nodes/*", "a node", raw.RawNode),
     ("nodes/*/routes/*", "a route", raw.RawRoute),
+    ("nodes/*/bgp", "bgp", raw_bgp.RawBgp),
+    ("nodes/*/bgp/neighbors/*", "a neighbor", raw_bgp.RawNeighbor),
     ("links/*", "a link", raw.RawLink),
     ("links/*/tag", "a tag", raw.RawTag),
     ("links/*/macsec", "macsec", raw.RawMacsec),
