@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "down": ("lifecycle", "Take a lab down."),
     "events": ("observe", "Follow what happens in a lab."),
     "exec": ("enter", "Run a command in a node."),
+    "link": ("link", "Cut a link of a lab, or mend it."),
     "list": ("observe", "List the labs that run."),
     "logs": ("observe", "Show a node's log."),
     "plan": ("plan", "Print what `up` would do, and do nothing."),

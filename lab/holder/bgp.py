@@ -77,8 +77,8 @@ def _peer(node: str, neighbor: Neighbor, session: Session, bfd: str | None, lost
     note = session.why
     if session.is_established and lost:
         note = (
-            f"established, but {', '.join(lost)} unreachable: BIRD has no route to next hop {neighbor.address}; packets "
-            "take another way, or none"
+            f"established, but {', '.join(lost)} unreachable: BIRD has no route to next hop {neighbor.address}, so "
+            "packets take another way, or none"
         )
     return {
         "node": node,

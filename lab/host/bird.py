@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import os
 import re
-import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -18,36 +17,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lab.errors import MachineError, WireproofError
+from lab.errors import WireproofError
 from lab.host.namespaces import Place
 from lab.host.processes import fork
 
 FOLDER: Final = Path("/run/wireproof-bird")
 """In the lab's own /run, which ends with the lab."""
 
-_PLACES: Final = os.pathsep.join(("/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin"))
-_FIX: Final = "sudo apt-get install --no-install-recommends bird2"
 _PATIENCE: Final = 5.0
 _NUMBERED: Final = re.compile(r"(\d{4})([- ])(.*)")
 
-# Numbers of answers that end one.
-_OK_BELOW, _RUNTIME_ERROR = 1000, 8000
+# From here on a number says that a command was refused.
+_RUNTIME_ERROR: Final = 8000
 
 
 class BirdError(WireproofError):
     """BIRD did not do what it was asked for."""
-
-
-def find_bird() -> str:
-    """The path of BIRD's executable.
-
-    Raises:
-        MachineError: it is not installed.
-    """
-    path = shutil.which("bird", path=os.environ.get("PATH", "") + os.pathsep + _PLACES)
-    if path is None:
-        raise MachineError("BIRD 2 is not installed, and this topology speaks BGP (Debian package bird2)", fix=_FIX)
-    return path
 
 
 def config_path(node: str) -> Path:

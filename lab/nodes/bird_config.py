@@ -51,7 +51,7 @@ protocol bgp %(name)s {
   %(timers)s
   local %(local)s as %(asn)d; neighbor %(address)s as %(peer_asn)d; %(options)s
   ipv4 {
-    next hop self;%(limit)s
+    import table on; next hop self;%(limit)s
     import filter { bgp_local_pref = %(preference)d; accept; };
     export filter {%(hide)s %(told)s reject; };
   };
@@ -127,7 +127,9 @@ def _told(bgp: Bgp, neighbor: Neighbor) -> str:
     own = _prefixes(bgp.advertise if neighbor.advertise is None else neighbor.advertise)
     accepted = f'if proto = "own" && net ~ {own} then accept;' if own else ""
     if neighbor.advertise is None and bgp.passes_on:
-        accepted += " if source = RTS_BGP then accept;"
+        # What has the neighbour's AS in its path it would drop as a loop (RFC 4271 9.1.2).
+        loop = f" && ! (bgp_path ~ [= * {neighbor.asn} * =])" if neighbor.asn != bgp.asn else ""
+        accepted += f" if source = RTS_BGP{loop} then accept;"
     return accepted
 
 

@@ -20,6 +20,7 @@ from lab.host.bird_answers import Session, sessions
 from lab.host.channel import Channel, Message
 from lab.host.namespaces import Place
 from lab.host.processes import describe_end
+from lab.host.programs import BIRD
 from lab.model.bgp import Bgp
 from lab.nodes.bird_config import render, session_name
 
@@ -45,7 +46,7 @@ def run(speakers: Iterable[Speaker], secrets: Mapping[str, bytes], logs: Path, c
         MachineError: BIRD is not installed.
         BirdError: it refuses its configuration.
     """
-    executable = bird.find_bird()
+    executable = BIRD.path()
     keeper = _Keeper(control)
     try:
         for speaker in speakers:

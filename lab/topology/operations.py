@@ -187,6 +187,23 @@ class BringUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakeDown:
+    """Set a device down. No plan has it; it is how a link is cut while a lab runs."""
+
+    kind: ClassVar[str] = "take-down"
+    node: str
+    device: str
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.device}: take down"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"bring {self.node}:{self.device} up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartDriver:
     """Start the process that carries a node's tagged or protected frames on these segments."""
 
@@ -265,6 +282,7 @@ Operation = (
     | CreateControlledPort
     | AddAddress
     | BringUp
+    | TakeDown
     | StartDriver
     | AddRoute
     | StartBgp

@@ -112,10 +112,11 @@ def _check_own_prefixes(speakers: Mapping[str, Bgp], roles: Mapping[str, Role | 
     for name, bgp in speakers.items():
         if roles.get(name) in AZURES:
             continue
-        for prefix in bgp.originated:
-            if prefix in azures:
-                text = (
-                    f"{name} tells {prefix}, which is the virtual network's own, told by {azures[prefix]}; Azure takes "
-                    "no exact prefix of a virtual network from on-premises"
-                )
-                problems.add(("nodes", name, "bgp"), text)
+        same = [prefix for prefix in bgp.originated if prefix in azures]
+        if same:
+            more = f" and {len(same) - 1} more" if len(same) > 1 else ""
+            text = (
+                f"{name} tells {same[0]}{more}, which is the virtual network's own, told by {azures[same[0]]}; Azure "
+                "takes no exact prefix of a virtual network from on-premises"
+            )
+            problems.add(("nodes", name, "bgp"), text)

@@ -22,6 +22,8 @@ from lab.topology.secrets import reference
 _ASNS = (1, (1 << 32) - 1)
 _PREFERENCES = (0, (1 << 32) - 1)
 _PREFERENCE = 100
+# Who holds the host route to a neighbour that is not on a link: BIRD, or the kernel alone, of which BIRD knows nothing.
+_HOST_ROUTES = ("bird", "kernel")
 # Azure sends by ExpressRoute what it knows the same way by both.
 _PREFERENCE_OF_EXPRESSROUTE = 200
 # They tell each neighbour what they learned from the others. A gateway and a VPN device tell what is theirs: a virtual
@@ -254,6 +256,10 @@ def _addresses(
 
 
 def _host_route(neighbor: Neighbor, raw: RawNeighbor, path: Path, problems: Problems) -> list[HostRoute]:
+    if raw.host_route not in _HOST_ROUTES:
+        problems.add(
+            (*path, "host_route"), f"unknown host_route {raw.host_route!r}; {near(raw.host_route, _HOST_ROUTES)}"
+        )
     if raw.via is None:
         return []
     if not neighbor.multihop:
