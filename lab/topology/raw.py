@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from lab.topology.raw_azure import RawAzure
 from lab.topology.raw_bgp import RawBgp
 from lab.topology.written import Texts, Written
 
@@ -102,4 +103,5 @@ class RawTopology(Written):
     expect: dict[str, Annotated[RawExpect, BeforeValidator(_shown)] | None] = Field(
         default={}, examples=["expect: {ce--msee1: macsec}"]
     )
+    azure: RawAzure | None = Field(default=None, examples=["azure: {ports: {...}, circuits: {...}}"])
     traffic: list[list[str | None] | None] | None = Field(default=None, examples=["traffic: [[onprem, workload]]"])

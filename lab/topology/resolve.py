@@ -8,6 +8,7 @@ from lab.model.bgp import Bgp
 from lab.model.expectation import Expectation
 from lab.model.link import Interface, Link
 from lab.model.macsec import MacsecPolicy
+from lab.model.resources import Resources
 from lab.model.roles import Role
 from lab.model.topology import Node, Topology
 from lab.topology import naming
@@ -16,6 +17,8 @@ from lab.topology.expectations import CLEAR, read_expectations, read_traffic
 from lab.topology.problems import Problems, near
 from lab.topology.protection import check_circuits, inner_mtu, read_bandwidth, read_macsec, read_tag
 from lab.topology.raw import RawNode, RawTopology
+from lab.topology.resources.read import read_resources
+from lab.topology.resources.reading import Reading
 from lab.topology.secrets import check_passwords, check_uses, read_vaults
 from lab.topology.sessions import read_bgp
 from lab.topology.wires import Wire, read_wires
@@ -39,6 +42,18 @@ def resolve(raw: RawTopology, problems: Problems) -> Topology:
     )
     speakers = read_bgp(raw.nodes, roles, links, addressing, problems)
     check_passwords(speakers, raw.vaults, made, problems)
+    resources = Resources()
+    if raw.azure is not None:
+        resources = read_resources(
+            Reading(
+                raw=raw.azure,
+                roles=roles,
+                links=links,
+                loopbacks=addressing.loopbacks,
+                speakers=speakers,
+                problems=problems,
+            )
+        )
     traffic = read_traffic(raw.traffic, roles, problems)
     if not traffic and raw.traffic is None:
         problems.warn((), "no traffic: there is no pair of onprem and workload; name pairs under `traffic:`")
@@ -53,6 +68,7 @@ def resolve(raw: RawTopology, problems: Problems) -> Topology:
         links=links,
         traffic=traffic,
         generated_secrets=made,
+        resources=resources,
     )
 
 
