@@ -22,6 +22,7 @@ from lab.holder.phases import Phase, phases
 from lab.holder.supervise import Child, State, Supervisor
 from lab.host.channel import Channel, Message
 from lab.host.namespaces import Place
+from lab.topology.enforcement import learning_tables
 from lab.topology.operations import CreateNamespace, StartBgp, StartCapture, StartDriver
 
 _PATIENCE = 60.0  # seconds for one step; only a machine that is stuck takes longer
@@ -151,7 +152,14 @@ class Build:
         for operation in operations:
             bgp = self.order.topology.node(operation.node).bgp
             assert bgp is not None
-            speakers.append(routing.Speaker(node=operation.node, place=self.places[operation.node], bgp=bgp))
+            speakers.append(
+                routing.Speaker(
+                    node=operation.node,
+                    place=self.places[operation.node],
+                    bgp=bgp,
+                    tables=learning_tables(self.order.topology, operation.node),
+                )
+            )
         run = functools.partial(routing.run, speakers, self.order.secrets, self.order.folder.logs)
         keep = [descriptor for each in speakers for descriptor in (each.place.net, each.place.uts)]
         child = self.supervisor.start("routing", "routing", run, log=self.order.folder.log("routing"), keep=keep)

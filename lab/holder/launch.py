@@ -39,10 +39,11 @@ def claim(folder: LabFolder) -> int | None:
     return lock
 
 
-def launch(topology: Topology, folder: LabFolder, lock: int, progress: Progress) -> None:
+def launch(topology: Topology, folder: LabFolder, lock: int, progress: Progress, *, limits: bool = True) -> None:
     """Make a lab in the folder that is claimed by `lock`; `progress` gets each phase's name and seconds.
 
-    Returns when it is up. When it cannot be, nothing of it is left: no process, no file.
+    Without `limits`, no bandwidth is limited. Returns when it is up. When it cannot be, nothing of it is left: no
+    process, no file.
 
     Raises:
         WireproofError: why it cannot.
@@ -53,7 +54,7 @@ def launch(topology: Topology, folder: LabFolder, lock: int, progress: Progress)
             path.mkdir(mode=0o700)
         shutil.copyfile(topology.source, folder.topology)
         began = time.monotonic()
-        order = _order(topology, folder)
+        order = _order(topology, folder, limits=limits)
         if order.secrets:
             progress("secrets", time.monotonic() - began)
     except BaseException:
@@ -67,9 +68,9 @@ def launch(topology: Topology, folder: LabFolder, lock: int, progress: Progress)
         raise
 
 
-def _order(topology: Topology, folder: LabFolder) -> Order:
+def _order(topology: Topology, folder: LabFolder, *, limits: bool) -> Order:
     """Have the topology's own secrets made, open all that it names, and order the rest."""
-    operations = plan(topology)
+    operations = plan(topology, limits=limits)
     own = [operation for operation in operations if isinstance(operation, GenerateSecret)]
     generate_secrets(own, folder.vaults, topology.identity, time.time())
     opened = resolve_secrets(topology, folder.vaults, user_root(os.environ), time.time())

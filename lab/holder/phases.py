@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 from lab.topology.operations import (
     AddRoute,
+    AddRule,
+    AddTableRoute,
+    ApplyFilter,
     AwaitSessions,
     CreateControlledPort,
     CreateNamespace,
     CreateWire,
+    LimitBandwidth,
     Operation,
     StartBgp,
     StartCapture,
@@ -25,6 +29,10 @@ _OPENS: dict[type, str] = {
     CreateControlledPort: "devices",
     StartDriver: "drivers",
     AddRoute: "routes",
+    AddTableRoute: "policies",
+    AddRule: "policies",
+    ApplyFilter: "policies",
+    LimitBandwidth: "policies",
     StartBgp: "routing",
     AwaitSessions: "sessions",
 }

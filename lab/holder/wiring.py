@@ -9,17 +9,21 @@ from collections.abc import Iterable, Mapping
 
 from lab.errors import ExitCode, MachineError
 from lab.holder.phases import Phase
-from lab.host import devices
+from lab.host import devices, nftables
 from lab.host.channel import Channel
 from lab.host.namespaces import Place
 from lab.host.netlink import Netlink
 from lab.topology.operations import (
     AddAddress,
     AddRoute,
+    AddRule,
+    AddTableRoute,
+    ApplyFilter,
     BringUp,
     CreateControlledPort,
     CreateWire,
     DisableOffloads,
+    LimitBandwidth,
     Operation,
     SetSysctl,
     TakeDown,
@@ -84,6 +88,22 @@ class _Wirer:
                 self._enter(operation.node).take_down(operation.device)
             case AddRoute():
                 self._enter(operation.node).add_route(operation.destination, operation.via)
+            case _:
+                self._apply_policy(operation)
+
+    def _apply_policy(self, operation: Operation) -> None:
+        """What Azure's resources ask of a node."""
+        match operation:
+            case AddTableRoute():
+                self._enter(operation.node).add_table_route(operation)
+            case AddRule():
+                self._enter(operation.node).add_rule(operation.source, operation.table)
+            case ApplyFilter():
+                self._enter(operation.node)
+                nftables.apply(nftables.security_group(operation.device, operation.group))
+            case LimitBandwidth():
+                self._enter(operation.node)
+                nftables.apply(nftables.bandwidth(operation.device, operation.mbps))
 
     def _enter(self, node: str) -> Netlink:
         """Be in the node's namespace; its netlink socket is opened there on the first visit, and kept."""

@@ -16,7 +16,7 @@ from netaddr import EUI, IPAddress, IPNetwork, mac_unix_expanded
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
-from lab.topology.operations import WireEnd
+from lab.topology.operations import AddTableRoute, RouteKind, WireEnd
 
 # One for all sockets of this process: each would else make its own, of three descriptors.
 _loop = asyncio.new_event_loop()
@@ -74,6 +74,39 @@ class Netlink:
             {"gateway": str(via[0])} if len(via) == 1 else {"multipath": [{"gateway": str(hop)} for hop in via]}
         )
         _ask(self._route.route, "replace", dst=str(destination.cidr), family=_family(destination.version), **hops)
+
+    def add_table_route(self, operation: AddTableRoute) -> None:
+        """Add a route to a table of its own number."""
+        hops: dict[str, object] = {}
+        if len(operation.via) == 1:
+            hops["gateway"] = str(operation.via[0])
+        elif operation.via:
+            hops["multipath"] = [{"gateway": str(hop)} for hop in operation.via]
+        elif operation.device is not None:
+            hops |= {"oif": self._index(operation.device), "scope": "link"}
+        if operation.route is not RouteKind.UNICAST:
+            hops["type"] = str(operation.route)
+        destination = operation.destination
+        _ask(
+            self._route.route,
+            "replace",
+            dst=str(destination.cidr) if destination.prefixlen else "default",
+            family=_family(destination.version),
+            table=operation.table,
+            **hops,
+        )
+
+    def add_rule(self, source: IPNetwork, table: int) -> None:
+        """Look up what comes from `source` in a table, before the main one; its number is its place among rules."""
+        _ask(
+            self._route.rule,
+            "add",
+            src=str(source.ip),
+            src_len=source.prefixlen,
+            table=table,
+            priority=table,
+            family=_family(source.version),
+        )
 
     def _index(self, device: str) -> int:
         if device not in self._indexes:

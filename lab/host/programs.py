@@ -57,3 +57,5 @@ def check_programs(topology: Topology) -> None:
     """
     if any(node.bgp is not None for node in topology.nodes):
         BIRD.path()
+    if topology.resources.security_groups or topology.resources.circuits:
+        NFT.path()

@@ -12,6 +12,7 @@ from netaddr import IPNetwork
 
 from lab.model.link import Interface, Link
 from lab.model.topology import Node, Topology
+from lab.topology.enforcement import enforce
 from lab.topology.operations import (
     AddAddress,
     AddRoute,
@@ -34,12 +35,15 @@ from lab.topology.operations import (
 SESSIONS_PATIENCE = 5
 
 
-def plan(topology: Topology) -> tuple[Operation, ...]:
-    """Order everything that `up` does, so that each operation finds what it stands on."""
-    return tuple(_operations(topology))
+def plan(topology: Topology, *, limits: bool = True) -> tuple[Operation, ...]:
+    """Order everything that `up` does, so that each operation finds what it stands on.
+
+    Without `limits`, no bandwidth is limited.
+    """
+    return tuple(_operations(topology, limits=limits))
 
 
-def _operations(topology: Topology) -> Iterator[Operation]:
+def _operations(topology: Topology, *, limits: bool) -> Iterator[Operation]:
     for made in topology.generated_secrets:
         yield GenerateSecret(vault=made.vault, secret=made.secret, octets=made.octets)
     for node in topology.nodes:
@@ -52,6 +56,7 @@ def _operations(topology: Topology) -> Iterator[Operation]:
     for node in topology.nodes:
         for route in node.routes:
             yield AddRoute(node=node.name, destination=route.destination, via=route.via)
+    yield from enforce(topology, limits=limits)
     yield from _routing(topology)
 
 
@@ -78,8 +83,11 @@ def _links(topology: Topology) -> Iterator[Operation]:
     ends = [end for link in topology.links for end in link.ends]
     for end in ends:
         yield from _addressed(end)
+    # A link of a port pair that is Disabled stays down at Microsoft's end.
+    off = {link.b for link in topology.links if not topology.resources.is_enabled(link.segment)}
     for end in ends:
-        yield BringUp(node=end.node, device=end.device)
+        if end not in off:
+            yield BringUp(node=end.node, device=end.device)
 
 
 def _namespace(node: Node, topology: Topology) -> Iterator[Operation]:
