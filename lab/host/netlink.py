@@ -9,14 +9,19 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netaddr import EUI, IPAddress, IPNetwork, mac_unix_expanded
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
+from lab.host.tables import KernelRoute
 from lab.topology.operations import AddTableRoute, RouteKind, WireEnd
+
+# Of rtnetlink(7) and /etc/iproute2/rt_protos.
+_ROUTE_KINDS = {1: "unicast", 6: "blackhole", 7: "unreachable", 8: "prohibit", 9: "throw"}
+_ORIGINS = {2: "kernel", 4: "static", 12: "bird"}
 
 # One for all sockets of this process: each would else make its own, of three descriptors.
 _loop = asyncio.new_event_loop()
@@ -108,6 +113,16 @@ class Netlink:
             family=_family(source.version),
         )
 
+    def routes(self, table: int) -> list[KernelRoute]:
+        """The IPv4 routes of a table, in the order of their prefixes."""
+        names = {link["index"]: link.get("ifname") for link in self._route.get_links()}
+        found = [
+            _route(message, names)
+            for message in self._route.get_routes(family=socket.AF_INET, table=table)
+            if message.get("table", 0) == table or message.get_attr("RTA_TABLE") == table
+        ]
+        return sorted(found, key=lambda route: (IPNetwork(route.prefix), route.metric))
+
     def _index(self, device: str) -> int:
         if device not in self._indexes:
             self._indexes[device] = socket.if_nametoindex(device)
@@ -120,6 +135,22 @@ def _ask(method: Any, *arguments: object, **fields: object) -> None:
     except NetlinkError as error:
         number = error.code or errno.EIO
         raise OSError(number, os.strerror(number)) from error
+
+
+def _route(message: Any, names: Mapping[int, str | None]) -> KernelRoute:
+    destination = message.get_attr("RTA_DST") or "0.0.0.0"  # noqa: S104 - the default route's
+    hops = [(hop.get_attr("RTA_GATEWAY"), hop["oif"], hop["flags"]) for hop in message.get_attr("RTA_MULTIPATH") or ()]
+    if not hops and (device := message.get_attr("RTA_OIF")) is not None:
+        hops = [(message.get_attr("RTA_GATEWAY"), device, message["flags"])]
+    return KernelRoute(
+        prefix=f"{destination}/{message['dst_len']}",
+        kind=_ROUTE_KINDS.get(message["type"], str(message["type"])),
+        origin=_ORIGINS.get(message["proto"], str(message["proto"])),
+        hops=tuple((via, names.get(device)) for via, device, _ in hops),
+        metric=message.get_attr("RTA_PRIORITY") or 0,
+        # RTNH_F_DEAD, RTNH_F_LINKDOWN
+        is_down=bool(hops) and all(flags & 0x11 for _, _, flags in hops),
+    )
 
 
 def _mac(address: EUI) -> str:
