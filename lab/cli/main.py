@@ -14,12 +14,14 @@ from lab.errors import ExitCode, WireproofError
 
 # command -> (module, one line of help). The help stands here so that `--help` imports no command.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "bgp": ("bgp", "Look at BGP sessions and routes in a lab, and change them."),
     "capture": ("capture", "Copy a segment's frames to a file or a pipe, as pcapng."),
     "completion": ("completion", "Print the completion script for bash, zsh or fish."),
     "doctor": ("doctor", "Say what this machine can do, and how to mend what it cannot."),
     "down": ("lifecycle", "Take a lab down."),
     "events": ("observe", "Follow what happens in a lab."),
     "exec": ("enter", "Run a command in a node."),
+    "link": ("link", "Cut a link of a lab, or mend it."),
     "list": ("observe", "List the labs that run."),
     "logs": ("observe", "Show a node's log."),
     "plan": ("plan", "Print what `up` would do, and do nothing."),

@@ -22,7 +22,7 @@ from lab.holder.phases import Phase, phases
 from lab.holder.supervise import Child, State, Supervisor
 from lab.host.channel import Channel, Message
 from lab.host.namespaces import Place
-from lab.topology.operations import CreateNamespace, StartCapture, StartDriver
+from lab.topology.operations import CreateNamespace, StartBgp, StartCapture, StartDriver
 
 _PATIENCE = 60.0  # seconds for one step; only a machine that is stuck takes longer
 
@@ -60,6 +60,10 @@ class Build:
                     self._start_captures(phase.captures)
                 if phase.drivers:
                     self._start_drivers(phase.drivers)
+                if phase.speakers:
+                    self._start_routing(phase.speakers)
+                for waiting in phase.awaited:
+                    self._await_sessions(waiting.seconds)
         self.supervisor.stop([wirer], _PATIENCE)
 
     @contextmanager
@@ -139,6 +143,28 @@ class Build:
             started.append(self.supervisor.start(operation.node, "node", drive, log=log, keep=(place.net, place.uts)))
         self._await_ready(started)
 
+    def _start_routing(self, operations: Iterable[StartBgp]) -> None:
+        """One process for all BIRDs, each of which is started where its node is."""
+        from lab.nodes import routing
+
+        speakers = []
+        for operation in operations:
+            bgp = self.order.topology.node(operation.node).bgp
+            assert bgp is not None
+            speakers.append(routing.Speaker(node=operation.node, place=self.places[operation.node], bgp=bgp))
+        run = functools.partial(routing.run, speakers, self.order.secrets, self.order.folder.logs)
+        keep = [descriptor for each in speakers for descriptor in (each.place.net, each.place.uts)]
+        child = self.supervisor.start("routing", "routing", run, log=self.order.folder.log("routing"), keep=keep)
+        self._await_ready([child])
+
+    def _await_sessions(self, seconds: int) -> None:
+        """Wait for BGP, and go on without it: a topology may be about a session that does not come."""
+        routing = next(child for child in self.supervisor.children if child.kind == "routing")
+        answers: list[Message | None] = []
+        question = {"type": "command", "verb": "settle", "seconds": seconds}
+        self.supervisor.ask(routing, question, answers.append, _PATIENCE)
+        self.loop.run_until(lambda: bool(answers))
+
     def _await_ready(self, started: list[Child]) -> None:
         def settled() -> bool:
             return all(child.state is State.READY for child in started) or any(not child.lives for child in started)
@@ -162,4 +188,5 @@ def _drive(place: Place, order: Order, name: str, control: Channel) -> None:
 _NEEDS: dict[type, tuple[str, ...]] = {
     StartCapture: ("lab.capture.tap", "lab.host.packet"),
     StartDriver: ("lab.nodes.driver",),
+    StartBgp: ("lab.nodes.routing",),
 }

@@ -15,6 +15,7 @@ from lab.holder.main import begin
 from lab.holder.order import Order
 from lab.host.channel import Channel
 from lab.host.processes import fork, kill
+from lab.host.programs import check_programs
 from lab.host.state import LabFolder
 from lab.model.topology import Topology
 from lab.topology.operations import GenerateSecret
@@ -47,6 +48,7 @@ def launch(topology: Topology, folder: LabFolder, lock: int, progress: Progress)
         WireproofError: why it cannot.
     """
     try:
+        check_programs(topology)
         for path in (folder.captures, folder.logs):
             path.mkdir(mode=0o700)
         shutil.copyfile(topology.source, folder.topology)

@@ -121,6 +121,7 @@ class Holder:
         self._loop.run_until(lambda: self._lab.stopping)
         self._lab.state = "going down"
         children = self._supervisor.children
+        self._supervisor.stop([child for child in children if child.kind == "routing"], _DRIVERS_PATIENCE)
         self._supervisor.stop([child for child in children if child.kind == "node"], _DRIVERS_PATIENCE)
         self._supervisor.stop([child for child in children if child.kind == "capture"], _CAPTURES_PATIENCE)
         self._events.record("down", {"lab": self._order.folder.name})

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from lab.topology.operations import (
     AddRoute,
+    AwaitSessions,
     CreateControlledPort,
     CreateNamespace,
     CreateWire,
     Operation,
+    StartBgp,
     StartCapture,
     StartDriver,
 )
@@ -23,11 +25,13 @@ _OPENS: dict[type, str] = {
     CreateControlledPort: "devices",
     StartDriver: "drivers",
     AddRoute: "routes",
+    StartBgp: "routing",
+    AwaitSessions: "sessions",
 }
 # ... unless it is one of a single kind of operation.
-_ALONE = {"captures", "drivers"}
+_ALONE = {"captures", "drivers", "routing", "sessions"}
 # Made by process 1 itself; what is not named here is the wirer's.
-_OWN = (StartCapture, StartDriver)
+_OWN = (StartCapture, StartDriver, StartBgp, AwaitSessions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,16 @@ class Phase:
     def drivers(self) -> tuple[StartDriver, ...]:
         """The drivers to start."""
         return tuple(operation for operation in self.operations if isinstance(operation, StartDriver))
+
+    @property
+    def speakers(self) -> tuple[StartBgp, ...]:
+        """The BGP speakers to start."""
+        return tuple(operation for operation in self.operations if isinstance(operation, StartBgp))
+
+    @property
+    def awaited(self) -> tuple[AwaitSessions, ...]:
+        """The sessions to wait for."""
+        return tuple(operation for operation in self.operations if isinstance(operation, AwaitSessions))
 
 
 def phases(plan: Iterable[Operation]) -> tuple[Phase, ...]:

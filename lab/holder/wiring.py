@@ -22,6 +22,7 @@ from lab.topology.operations import (
     DisableOffloads,
     Operation,
     SetSysctl,
+    TakeDown,
 )
 
 
@@ -79,6 +80,8 @@ class _Wirer:
                 self._enter(operation.node).add_address(operation.device, operation.address)
             case BringUp():
                 self._enter(operation.node).bring_up(operation.device)
+            case TakeDown():
+                self._enter(operation.node).take_down(operation.device)
             case AddRoute():
                 self._enter(operation.node).add_route(operation.destination, operation.via)
 

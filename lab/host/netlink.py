@@ -53,6 +53,10 @@ class Netlink:
         """Set a device up."""
         _ask(self._route.link, "set", index=self._index(device), state="up")
 
+    def take_down(self, device: str) -> None:
+        """Set a device down: the kernel forgets the routes over it."""
+        _ask(self._route.link, "set", index=self._index(device), state="down")
+
     def add_address(self, device: str, address: IPNetwork) -> None:
         """Give a device an IP address and the route to its network."""
         _ask(
@@ -65,11 +69,11 @@ class Netlink:
         )
 
     def add_route(self, destination: IPNetwork, via: Sequence[IPAddress]) -> None:
-        """Add a static route; several next hops share the load."""
+        """Add a static route, or put it in the place of the one there is; several next hops share the load."""
         hops: dict[str, object] = (
             {"gateway": str(via[0])} if len(via) == 1 else {"multipath": [{"gateway": str(hop)} for hop in via]}
         )
-        _ask(self._route.route, "add", dst=str(destination.cidr), family=_family(destination.version), **hops)
+        _ask(self._route.route, "replace", dst=str(destination.cidr), family=_family(destination.version), **hops)
 
     def _index(self, device: str) -> int:
         if device not in self._indexes:

@@ -187,6 +187,23 @@ class BringUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakeDown:
+    """Set a device down. No plan has it; it is how a link is cut while a lab runs."""
+
+    kind: ClassVar[str] = "take-down"
+    node: str
+    device: str
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.device}: take down"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"bring {self.node}:{self.device} up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartDriver:
     """Start the process that carries a node's tagged or protected frames on these segments."""
 
@@ -221,6 +238,40 @@ class AddRoute:
         return f"delete the route of {self.node} to {self.destination}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartBgp:
+    """Start a node's BIRD. `sessions` are its neighbours, each with its AS."""
+
+    kind: ClassVar[str] = "start-bgp"
+    node: str
+    asn: int
+    sessions: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.node}: start BIRD, AS {self.asn}, with {', '.join(self.sessions) or 'nobody'}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"end BIRD of {self.node}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitSessions:
+    """Wait until every BGP session is established, for at most so many seconds; then go on in any case."""
+
+    kind: ClassVar[str] = "await-sessions"
+    seconds: int
+
+    def __str__(self) -> str:
+        return f"wait up to {self.seconds} s for the BGP sessions"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return "nothing to undo"
+
+
 Operation = (
     GenerateSecret
     | CreateNamespace
@@ -231,6 +282,9 @@ Operation = (
     | CreateControlledPort
     | AddAddress
     | BringUp
+    | TakeDown
     | StartDriver
     | AddRoute
+    | StartBgp
+    | AwaitSessions
 )

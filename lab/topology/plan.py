@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from netaddr import IPNetwork
+
 from lab.model.link import Interface, Link
 from lab.model.topology import Node, Topology
 from lab.topology.operations import (
     AddAddress,
     AddRoute,
+    AwaitSessions,
     BringUp,
     CreateControlledPort,
     CreateNamespace,
@@ -21,10 +24,14 @@ from lab.topology.operations import (
     GenerateSecret,
     Operation,
     SetSysctl,
+    StartBgp,
     StartCapture,
     StartDriver,
     WireEnd,
 )
+
+# Sessions start in about a second; a second try of everything is in it.
+SESSIONS_PATIENCE = 5
 
 
 def plan(topology: Topology) -> tuple[Operation, ...]:
@@ -45,6 +52,21 @@ def _operations(topology: Topology) -> Iterator[Operation]:
     for node in topology.nodes:
         for route in node.routes:
             yield AddRoute(node=node.name, destination=route.destination, via=route.via)
+    yield from _routing(topology)
+
+
+def _routing(topology: Topology) -> Iterator[Operation]:
+    """What speaks BGP comes last: it finds everything that its sessions pass over."""
+    speakers = [(node.name, node.bgp) for node in topology.nodes if node.bgp is not None]
+    for name, bgp in speakers:
+        for route in bgp.host_routes:
+            if route.in_kernel and route.via is not None:
+                yield AddRoute(node=name, destination=IPNetwork(f"{route.destination}/32"), via=(route.via,))
+    for name, bgp in speakers:
+        sessions = tuple(f"{neighbor.node} (AS {neighbor.asn})" for neighbor in bgp.neighbors)
+        yield StartBgp(node=name, asn=bgp.asn, sessions=sessions)
+    if any(bgp.neighbors for _, bgp in speakers):
+        yield AwaitSessions(seconds=SESSIONS_PATIENCE)
 
 
 def _links(topology: Topology) -> Iterator[Operation]:

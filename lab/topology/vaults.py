@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from lab.azure.bgp import PASSWORD_RULE
 from lab.errors import InputError, Problem
 from lab.model.secret import SecretReference
 from lab.model.topology import Topology
@@ -38,24 +40,43 @@ def resolve_secrets(topology: Topology, lab_root: Path, user_root: Path, now: fl
     values: dict[SecretReference, str | None] = {}
     opened: dict[str, bytes] = {}
     problems: list[Problem] = []
-    for link in topology.links:
-        for use in uses_of(link.macsec) if link.macsec else ():
-            reference = use.reference
-            try:
-                if reference not in values:
-                    values[reference] = None
-                    root = lab_root if reference.vault in own else user_root
-                    values[reference] = _open(reference, root, topology.identity, now)
-                value = values[reference]
-                if value is not None:
-                    opened[str(reference)] = use.rule.octets(value)
-            except (InputError, ValueError) as error:
-                problems.append(
-                    Problem(file=topology.source, line=link.line, text=f"{link.segment}, {use} {reference}: {error}")
-                )
+    for use in _uses(topology):
+        reference = use.reference
+        try:
+            if reference not in values:
+                values[reference] = None
+                root = lab_root if reference.vault in own else user_root
+                values[reference] = _open(reference, root, topology.identity, now)
+            value = values[reference]
+            if value is not None:
+                opened[str(reference)] = use.octets(value)
+        except (InputError, ValueError) as error:
+            problems.append(Problem(file=topology.source, line=use.line, text=f"{use.what} {reference}: {error}"))
     if problems:
         raise InputError(problems)
     return opened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Use:
+    """A secret that is to be opened: for what, what it must hold, and where that is said."""
+
+    what: str
+    reference: SecretReference
+    octets: Callable[[str], bytes]
+    line: int | None = None
+
+
+def _uses(topology: Topology) -> Iterator[_Use]:
+    for link in topology.links:
+        for use in uses_of(link.macsec) if link.macsec else ():
+            what = f"{link.segment}, {use}"
+            yield _Use(what=what, reference=use.reference, octets=use.rule.octets, line=link.line)
+    for node in topology.nodes:
+        for neighbor in node.bgp.neighbors if node.bgp else ():
+            if neighbor.password is not None:
+                what = f"{node.name}, MD5 key of the session with {neighbor.node}"
+                yield _Use(what=what, reference=neighbor.password, octets=PASSWORD_RULE.octets)
 
 
 def _open(reference: SecretReference, root: Path, identity: str, now: float) -> str:

@@ -8,10 +8,11 @@ import pytest
 
 from lab.azure.macsec import CIPHERS
 from lab.model.roles import Role
-from lab.topology import raw
+from lab.topology import raw, raw_bgp
 
 FOLDER = Path(__file__).parents[4] / "topologies"
-KEYS = [name for kind in (raw.RawTopology, raw.RawNode, raw.RawLink, raw.RawMacsec) for name in kind.model_fields]
+RECORDS = (raw.RawTopology, raw.RawNode, raw.RawLink, raw.RawMacsec, raw_bgp.RawBgp, raw_bgp.RawNeighbor)
+KEYS = [name for kind in RECORDS for name in kind.model_fields]
 WORDS = sorted({*KEYS, *Role, *CIPHERS, *(path.stem for path in FOLDER.glob("*.yaml"))})
 
 
