@@ -10,6 +10,7 @@ from lab.topology.operations import (
     CreateControlledPort,
     CreateNamespace,
     CreateWire,
+    ImpairWire,
     Operation,
     StartCapture,
     StartDriver,
@@ -21,13 +22,14 @@ _OPENS: dict[type, str] = {
     CreateWire: "wires",
     StartCapture: "captures",
     CreateControlledPort: "devices",
+    ImpairWire: "impairments",
     StartDriver: "drivers",
     AddRoute: "routes",
 }
 # ... unless it is one of a single kind of operation.
-_ALONE = {"captures", "drivers"}
+_ALONE = {"captures", "impairments", "drivers"}
 # Made by process 1 itself; what is not named here is the wirer's.
-_OWN = (StartCapture, StartDriver)
+_OWN = (StartCapture, ImpairWire, StartDriver)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,11 @@ class Phase:
     def captures(self) -> tuple[StartCapture, ...]:
         """The captures to start."""
         return tuple(operation for operation in self.operations if isinstance(operation, StartCapture))
+
+    @property
+    def impaired(self) -> tuple[ImpairWire, ...]:
+        """The wires to impair."""
+        return tuple(operation for operation in self.operations if isinstance(operation, ImpairWire))
 
     @property
     def drivers(self) -> tuple[StartDriver, ...]:
