@@ -17,17 +17,15 @@ sockets that are open on them.
 from __future__ import annotations
 
 import os
-import socket
 from typing import Final, final
 
 from dataplane.batch import Batch
-from lab.errors import MachineError
 from lab.host import nftables
-from lab.host.devices import attach_tap, bring_up, transmit_dropped
+from lab.host.devices import attach_tap, bring_up, has_link, transmit_dropped
 from lab.host.mmsg import MessageVector
+from lab.host.wire import MARK, open_marked_socket
 from lab.ports.counters import PortCounters
 
-_MARK: Final = 0x7769726D
 _SUFFIX: Final = ".mim"  # a wire's device leaves room for it, as for .sec
 
 
@@ -54,7 +52,8 @@ class SplicedEnd:
         try:
             self._descriptor = attach_tap(self._tap)
             bring_up(self._tap)
-            nftables.divert(device, self._tap, mark=_MARK)
+            has_link(self._tap)
+            nftables.divert(device, self._tap, mark=MARK)
         except BaseException:
             self.close()
             raise
@@ -108,22 +107,3 @@ class SplicedEnd:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-
-
-def open_marked_socket(device: str) -> socket.socket:
-    """A packet socket that sends on `device`, past any man in the middle, and receives nothing.
-
-    Raises:
-        MachineError: there is no such device, or sockets of this kind are not for this user.
-    """
-    try:
-        opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0)
-    except PermissionError:
-        raise MachineError("this user may not open packet sockets here", fix="run it in a lab's node") from None
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, _MARK)
-        opened.bind((device, 0))
-    except OSError as error:
-        opened.close()
-        raise MachineError(f"no frame can be sent on {device} here: {error.strerror}") from None
-    return opened

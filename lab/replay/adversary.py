@@ -4,7 +4,7 @@ It is a child of process 1, like drivers and captures, and knows no key. Each di
 there is something to do to it, and only then. What it is told, and answers:
 
     impair        {"seed": n, "a_to_b": {...}, "b_to_a": {...}}, a direction that is left out stays  -> the state
-    attack        {"order": {...}}                                                                    -> {"attack": n}
+    attack        {"attack": n, "order": {...}}                                                       -> {"attack": n}
     stop-attacks  {"attack": n}, or all                                                               -> their reports
     show                                                                                              -> the state
 
@@ -88,7 +88,6 @@ class _Adversary:
         self._link: Final = link
         self._channel: Final = channel
         self._running: Final[dict[int, _Running]] = {}
-        self._count = 0
         self._lanes: Final = {
             direction: Lane(link, direction, places[near.node], home, self.loop)
             for direction, near in zip(WireDirection, link.ends, strict=True)
@@ -147,12 +146,12 @@ class _Adversary:
                     if direction in message:
                         self.impair(direction, Impairment(**message[direction]), message["seed"])
             case "attack":
-                return self._attack(AttackOrder.from_fields(message["order"]))
+                return self._attack(message["attack"], AttackOrder.from_fields(message["order"]))
             case "stop-attacks":
                 return self._stop(message.get("attack"))
         return self._state()
 
-    def _attack(self, order: AttackOrder) -> dict[str, object]:
+    def _attack(self, number: int, order: AttackOrder) -> dict[str, object]:
         parts = {
             direction: attack(order, direction, Target.of(self._link, direction)) for direction in order.directions
         }
@@ -165,9 +164,8 @@ class _Adversary:
             for lane, part in begun:
                 lane.finish(part)
             raise
-        self._count += 1
-        self._running[self._count] = _Running(self._count, order, parts, self.loop.clock())
-        return {"attack": self._count}
+        self._running[number] = _Running(number, order, parts, self.loop.clock())
+        return {"attack": number}
 
     def _stop(self, number: int | None) -> list[dict[str, object]]:
         if number is not None and number not in self._running:
