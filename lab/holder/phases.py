@@ -11,6 +11,7 @@ from lab.topology.operations import (
     CreateControlledPort,
     CreateNamespace,
     CreateWire,
+    ImpairWire,
     Operation,
     StartBgp,
     StartCapture,
@@ -23,15 +24,16 @@ _OPENS: dict[type, str] = {
     CreateWire: "wires",
     StartCapture: "captures",
     CreateControlledPort: "devices",
+    ImpairWire: "impairments",
     StartDriver: "drivers",
     AddRoute: "routes",
     StartBgp: "routing",
     AwaitSessions: "sessions",
 }
 # ... unless it is one of a single kind of operation.
-_ALONE = {"captures", "drivers", "routing", "sessions"}
+_ALONE = {"captures", "impairments", "drivers", "routing", "sessions"}
 # Made by process 1 itself; what is not named here is the wirer's.
-_OWN = (StartCapture, StartDriver, StartBgp, AwaitSessions)
+_OWN = (StartCapture, ImpairWire, StartDriver, StartBgp, AwaitSessions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,11 @@ class Phase:
     def captures(self) -> tuple[StartCapture, ...]:
         """The captures to start."""
         return tuple(operation for operation in self.operations if isinstance(operation, StartCapture))
+
+    @property
+    def impaired(self) -> tuple[ImpairWire, ...]:
+        """The wires to impair."""
+        return tuple(operation for operation in self.operations if isinstance(operation, ImpairWire))
 
     @property
     def drivers(self) -> tuple[StartDriver, ...]:

@@ -76,8 +76,8 @@ def _check_link(link: Link, name: str, raw: RawPort, path: Path, reading: Readin
     roles = sorted(str(reading.roles.get(end.node)) for end in link.ends)
     if roles != [Role.CE, Role.MSEE]:
         text = (
-            f"{link.segment} joins {roles[0]} and {roles[1]}; a link of ExpressRoute Direct goes from the customer's edge "
-            "(ce) to Microsoft's (msee), with nobody between"
+            f"{link.segment} joins {roles[0]} and {roles[1]}; a link of ExpressRoute Direct goes from the customer's "
+            "edge (ce) to Microsoft's (msee), with nobody between"
         )
         problems.add(path, text)
     if link.bandwidth_gbps is not None and link.bandwidth_gbps != raw.bandwidth:
