@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from lab.errors import MachineError, WireproofError
+from lab.holder.adversaries import Adversaries
 from lab.holder.failure import failure
 from lab.holder.loop import Loop
 from lab.holder.order import Order
@@ -23,7 +24,7 @@ from lab.holder.supervise import Child, State, Supervisor
 from lab.host.channel import Channel, Message
 from lab.host.namespaces import Place
 from lab.topology.enforcement import learning_tables
-from lab.topology.operations import CreateNamespace, StartBgp, StartCapture, StartDriver
+from lab.topology.operations import CreateNamespace, ImpairWire, StartBgp, StartCapture, StartDriver
 
 _PATIENCE = 60.0  # seconds for one step; only a machine that is stuck takes longer
 
@@ -37,6 +38,7 @@ class Build:
     supervisor: Supervisor
     report: Callable[[str, float], None]
     may_go_on: Callable[[], None]
+    adversaries: Adversaries
     home: Place = field(default_factory=Place.here)
     places: dict[str, Place] = field(default_factory=dict)
 
@@ -59,6 +61,8 @@ class Build:
                     self._have_wired(wirer, number)
                 if phase.captures:
                     self._start_captures(phase.captures)
+                if phase.impaired:
+                    self._impair(phase.impaired)
                 if phase.drivers:
                     self._start_drivers(phase.drivers)
                 if phase.speakers:
@@ -133,6 +137,10 @@ class Build:
             spec.socket.close()
         self._await_ready([child])
 
+    def _impair(self, operations: Iterable[ImpairWire]) -> None:
+        links = [self.order.topology.link(operation.segment) for operation in operations]
+        self._await_ready([self.adversaries.start(link, link.impairments) for link in links])
+
     def _start_drivers(self, operations: Iterable[StartDriver]) -> None:
         gc.collect()
         gc.freeze()  # what is there stays shared with the children
@@ -195,6 +203,7 @@ def _drive(place: Place, order: Order, name: str, control: Channel) -> None:
 
 _NEEDS: dict[type, tuple[str, ...]] = {
     StartCapture: ("lab.capture.tap", "lab.host.packet"),
+    ImpairWire: ("lab.replay.adversary",),
     StartDriver: ("lab.nodes.driver",),
     StartBgp: ("lab.nodes.routing",),
 }

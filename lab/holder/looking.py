@@ -273,13 +273,10 @@ def filters(client: Client, topology: Topology, node: str) -> list[Row]:
 
 
 def _counts(node: str, entrance: Entrance) -> dict[str, list[int]]:
-    from lab.host import nftables
+    from lab.host.filters import counts
 
     with entrance.nodes[node].visit(entrance.home):
-        return {
-            f"{count.device} {count.direction} {count.rule}": [count.packets, count.octets]
-            for count in nftables.counts()
-        }
+        return {f"{count.device} {count.direction} {count.rule}": [count.packets, count.octets] for count in counts()}
 
 
 def _listed(networks: Sequence[object] | None) -> list[str]:

@@ -14,6 +14,7 @@ from lab.topology.operations import (
     CreateControlledPort,
     CreateNamespace,
     CreateWire,
+    ImpairWire,
     LimitBandwidth,
     Operation,
     StartBgp,
@@ -27,6 +28,7 @@ _OPENS: dict[type, str] = {
     CreateWire: "wires",
     StartCapture: "captures",
     CreateControlledPort: "devices",
+    ImpairWire: "impairments",
     StartDriver: "drivers",
     AddRoute: "routes",
     AddTableRoute: "policies",
@@ -37,9 +39,9 @@ _OPENS: dict[type, str] = {
     AwaitSessions: "sessions",
 }
 # ... unless it is one of a single kind of operation.
-_ALONE = {"captures", "drivers", "routing", "sessions"}
+_ALONE = {"captures", "impairments", "drivers", "routing", "sessions"}
 # Made by process 1 itself; what is not named here is the wirer's.
-_OWN = (StartCapture, StartDriver, StartBgp, AwaitSessions)
+_OWN = (StartCapture, ImpairWire, StartDriver, StartBgp, AwaitSessions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,11 @@ class Phase:
     def captures(self) -> tuple[StartCapture, ...]:
         """The captures to start."""
         return tuple(operation for operation in self.operations if isinstance(operation, StartCapture))
+
+    @property
+    def impaired(self) -> tuple[ImpairWire, ...]:
+        """The wires to impair."""
+        return tuple(operation for operation in self.operations if isinstance(operation, ImpairWire))
 
     @property
     def drivers(self) -> tuple[StartDriver, ...]:

@@ -51,6 +51,11 @@ def _node(node: Node, topology: Topology, driver: Child | None, answers: dict[st
     return report
 
 
+def spliced(children: Iterable[Child]) -> list[str]:
+    """The segments that have a man in the middle now."""
+    return [child.name.partition(".")[2] for child in children if child.kind == "adversary" and child.lives]
+
+
 def segments(topology: Topology, captures: object) -> list[Report]:
     """Each segment: its ends, what it should show, and how its capture is, if one runs."""
     known = captures if isinstance(captures, dict) else {}

@@ -81,6 +81,7 @@ def _status(lab: Lab, request: Request) -> None:
                 "nodes": status.nodes(topology, children, answers),
                 "segments": status.segments(topology, answers.get("capture")),
                 "events_unwritten": lab.events.unwritten,
+                "spliced": status.spliced(children),
                 "failed": [child.name for child in children if child.state is State.FAILED],
             }
         )

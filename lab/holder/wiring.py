@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from lab.errors import ExitCode, MachineError
 from lab.holder.phases import Phase
-from lab.host import devices, nftables
+from lab.host import devices, filters
 from lab.host.channel import Channel
 from lab.host.namespaces import Place
 from lab.host.netlink import Netlink
@@ -100,10 +100,10 @@ class _Wirer:
                 self._enter(operation.node).add_rule(operation.source, operation.table)
             case ApplyFilter():
                 self._enter(operation.node)
-                nftables.apply(nftables.security_group(operation.device, operation.group))
+                filters.apply(filters.security_group(operation.device, operation.group))
             case LimitBandwidth():
                 self._enter(operation.node)
-                nftables.apply(nftables.bandwidth(operation.device, operation.mbps))
+                filters.apply(filters.bandwidth(operation.device, operation.mbps))
 
     def _enter(self, node: str) -> Netlink:
         """Be in the node's namespace; its netlink socket is opened there on the first visit, and kept."""

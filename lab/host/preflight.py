@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lab.errors import MachineError
-from lab.host import devices, state
+from lab.host import devices, nftables, state
 from lab.host.channel import Channel
 from lab.host.isolation import become_first_process, isolate
 from lab.host.namespaces import Kind, Place, is_own
@@ -84,7 +84,9 @@ def _report(channel: Channel, name: str, trial: Callable[[], str]) -> None:
     try:
         need = Need(name=name, verdict=Verdict.WORKS, detail=trial())
     except MachineError as error:
-        need = Need(name=name, verdict=Verdict.MISSING, detail=error.missing, fix=error.fix)
+        verdict = Verdict.LIMITED if name in _OPTIONAL else Verdict.MISSING
+        detail = f"{error.missing}{_OPTIONAL.get(name, '')}"
+        need = Need(name=name, verdict=verdict, detail=detail, fix=error.fix)
     except OSError as error:
         need = Need(name=name, verdict=Verdict.MISSING, detail=str(error))
     channel.send(asdict(need))
@@ -133,13 +135,20 @@ def _packet_socket() -> str:
     return "opened"
 
 
+def _nftables() -> str:
+    nftables.divert("doctor0", "doctor-tap", mark=1)
+    return f"{nftables.version()}: what leaves a device was diverted"
+
+
 _TRIALS: dict[str, Callable[[], str]] = {
     "own /proc": _own_proc,
     "veth pairs": _veth_pair,
     "/dev/net/tun": _tap,
     "packet sockets": _packet_socket,
+    "nftables": _nftables,
 }
 _ESSENTIAL = ("own namespaces", "own /proc")
+_OPTIONAL = {"nftables": "; labs do without, but for impairments and attacks"}
 
 
 def _receive_buffer() -> Need:

@@ -13,6 +13,7 @@ from typing import ClassVar
 from netaddr import EUI, IPAddress, IPNetwork
 
 from lab.model.filters import SecurityGroup
+from lab.model.impairment import Impairment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +208,29 @@ class TakeDown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImpairWire:
+    """Have a man in the middle do to the frames of a segment what the topology says, each direction by itself."""
+
+    kind: ClassVar[str] = "impair-wire"
+    segment: str
+    a: str
+    b: str
+    a_to_b: Impairment
+    b_to_a: Impairment
+    seed: int
+
+    def __str__(self) -> str:
+        ways = ((self.a, self.b, self.a_to_b), (self.b, self.a, self.b_to_a))
+        said = (f"from {near} to {far}: {suffered}" for near, far, suffered in ways if not suffered.is_none)
+        return f"{self.segment}: impair, one way, {'; '.join(said)}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return "take the man in the middle away; the wire is the direct one again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartDriver:
     """Start the process that carries a node's tagged or protected frames on these segments."""
 
@@ -373,6 +397,7 @@ Operation = (
     | AddAddress
     | BringUp
     | TakeDown
+    | ImpairWire
     | StartDriver
     | AddRoute
     | AddTableRoute

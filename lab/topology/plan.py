@@ -23,6 +23,7 @@ from lab.topology.operations import (
     CreateWire,
     DisableOffloads,
     GenerateSecret,
+    ImpairWire,
     Operation,
     SetSysctl,
     StartBgp,
@@ -75,7 +76,7 @@ def _routing(topology: Topology) -> Iterator[Operation]:
 
 
 def _links(topology: Topology) -> Iterator[Operation]:
-    """Every wire is made, then captured, then addressed, and only then brought up."""
+    """Every wire is made, then captured, then addressed, and only then brought up; before drivers use it, impaired."""
     for link in topology.links:
         yield from _wire(link)
     for link in topology.links:
@@ -88,6 +89,16 @@ def _links(topology: Topology) -> Iterator[Operation]:
     for end in ends:
         if end not in off:
             yield BringUp(node=end.node, device=end.device)
+    for link in topology.links:
+        if (suffered := link.impairments) is not None:
+            yield ImpairWire(
+                segment=link.segment,
+                a=link.a.node,
+                b=link.b.node,
+                a_to_b=suffered.a_to_b,
+                b_to_a=suffered.b_to_a,
+                seed=suffered.seed,
+            )
 
 
 def _namespace(node: Node, topology: Topology) -> Iterator[Operation]:

@@ -62,6 +62,26 @@ class RawMacsec(Written):
     )
 
 
+class RawImpairment(Written):
+    """What frames suffer in one direction, in netem's words."""
+
+    delay: str | None = Field(default=None, examples=["delay: 20ms"])
+    jitter: str | None = Field(default=None, examples=["jitter: 5ms"])
+    loss: str | None = Field(default=None, examples=["loss: 1%"])
+    rate: str | None = Field(default=None, examples=["rate: 10mbit"])
+    corrupt: str | None = Field(default=None, examples=["corrupt: 0.1%"])
+    duplicate: str | None = Field(default=None, examples=["duplicate: 1%"])
+    reorder: str | None = Field(default=None, examples=["reorder: 5%"])
+
+
+class RawImpairments(Written):
+    """What frames suffer on a link, each direction by itself."""
+
+    a_to_b: RawImpairment | None = Field(default=None, examples=["a_to_b: {delay: 20ms, loss: 1%}"])
+    b_to_a: RawImpairment | None = Field(default=None, examples=["b_to_a: {delay: 20ms, loss: 1%}"])
+    seed: int = Field(default=0, examples=["seed: 7"])
+
+
 class RawLink(Written):
     """A wire between two nodes."""
 
@@ -73,6 +93,9 @@ class RawLink(Written):
     bandwidth: int | None = Field(default=None, examples=["bandwidth: 100"])
     macsec: RawMacsec | None = Field(
         default=None, examples=["macsec: {cipher: GcmAesXpn256, sci_state: Enabled, keys: {...}}"]
+    )
+    impairments: RawImpairments | None = Field(
+        default=None, examples=["impairments: {a_to_b: {delay: 20ms}, b_to_a: {delay: 20ms}}"]
     )
 
 

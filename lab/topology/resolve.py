@@ -14,6 +14,7 @@ from lab.model.topology import Node, Topology
 from lab.topology import naming
 from lab.topology.addresses import Addressing, read_addresses
 from lab.topology.expectations import CLEAR, read_expectations, read_traffic
+from lab.topology.impairments import read_impairments
 from lab.topology.problems import Problems, near
 from lab.topology.protection import check_circuits, inner_mtu, read_bandwidth, read_macsec, read_tag
 from lab.topology.raw import RawNode, RawTopology
@@ -131,5 +132,6 @@ def _link(
         bandwidth_gbps=read_bandwidth(wire.raw.bandwidth, wire.path, problems),
         macsec=macsec,
         expect=expect,
+        impairments=read_impairments(wire.raw.impairments, wire.path, problems),
         line=problems.document.line(wire.path),
     )

@@ -35,6 +35,9 @@ _RECORDS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("links/*", "a link", raw.RawLink),
     ("links/*/tag", "a tag", raw.RawTag),
     ("links/*/macsec", "macsec", raw.RawMacsec),
+    ("links/*/impairments", "impairments", raw.RawImpairments),
+    ("links/*/impairments/a_to_b", "a direction", raw.RawImpairment),
+    ("links/*/impairments/b_to_a", "a direction", raw.RawImpairment),
     ("vaults/*/*", "a secret", raw.RawSecret),
     ("expect/*", "an expectation", raw.RawExpect),
     ("azure", "azure", raw_azure.RawAzure),
@@ -122,7 +125,8 @@ def _text(path: Path, detail: ErrorDetails) -> str:
     written = written if len(written) <= 40 else f"{written[:37]}..."
     kind = _KINDS.get(detail["type"], detail["msg"])
     if not inner:
-        required = ", ".join(_example(model, name) for name, field in model.model_fields.items() if field.is_required())
+        needed = [name for name, field in model.model_fields.items() if field.is_required()]
+        required = ", ".join(_example(model, name) for name in needed or list(model.model_fields)[:1])
         return f"{called} must be a mapping, as in `{{{required}}}`, not {written}"
     verb = "must be" if len(inner) == 1 else "must hold"
     return f"{str(inner[0])!r} {verb} {kind}, as in `{_example(model, str(inner[0]))}`, not {written}"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from netaddr import IPAddress, IPNetwork
 
-from lab.host import nftables
+from lab.host import filters
 from lab.host.programs import NFT
 from lab.model.filters import Direction, FilterRule, Packet, SecurityGroup
 from lab.topology.load import loads
@@ -132,7 +132,7 @@ def put_to_the_kernel(group: SecurityGroup, given: list[Packet]) -> list[str]:
         subprocess.run(
             ["ip", "neigh", "replace", str(address), "lladdr", "02:00:00:00:00:01", "dev", DEVICE], check=True
         )
-    nftables.apply(nftables.security_group(DEVICE, group))
+    filters.apply(filters.security_group(DEVICE, group))
     shown = subprocess.run(["ip", "-br", "link", "show", DEVICE], capture_output=True, text=True, check=True).stdout
     mac = shown.split()[2]
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
@@ -147,7 +147,7 @@ def put_to_the_kernel(group: SecurityGroup, given: list[Packet]) -> list[str]:
         else:
             with contextlib.suppress(PermissionError):  # how a drop shows to the sender
                 own.sendto(octets(packet), (str(packet.destination), 0))
-        now = {(count.direction.value, count.rule): count.packets for count in nftables.counts()}
+        now = {(count.direction.value, count.rule): count.packets for count in filters.counts()}
         raised = [key for key, packets in now.items() if packets != before.get(key, 0)]
         before = now
         decided.append(",".join(f"{direction}/{rule}" for direction, rule in raised))

@@ -9,11 +9,12 @@ import pytest
 from lab.azure.macsec import CIPHERS
 from lab.model.roles import Role
 from lab.topology import raw, raw_azure, raw_bgp
+from lab.topology.written import Written
 
 FOLDER = Path(__file__).parents[4] / "topologies"
 RECORDS = (
     raw.RawTopology, raw.RawNode, raw.RawLink, raw.RawMacsec, raw_bgp.RawBgp, raw_bgp.RawNeighbor,
-    *(kind for kind in vars(raw_azure).values() if isinstance(kind, type) and kind.__name__.startswith("Raw")),
+    *(kind for kind in vars(raw_azure).values() if isinstance(kind, type) and issubclass(kind, Written)),
 )  # fmt: skip
 KEYS = [name for kind in RECORDS for name in kind.model_fields]
 WORDS = sorted({*KEYS, *Role, *CIPHERS, *(path.stem for path in FOLDER.glob("*.yaml"))})
