@@ -46,7 +46,6 @@ class Program:
 
 BIRD: Final = Program(command="bird", package="bird2", use="`bgp:`")
 NFT: Final = Program(command="nft", package="nftables", use="network security groups or circuits")
-PROGRAMS: Final = (BIRD, NFT)
 
 
 def check_programs(topology: Topology) -> None:

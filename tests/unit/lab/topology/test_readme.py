@@ -12,7 +12,7 @@ from lab.topology import raw, raw_azure, raw_bgp
 from lab.topology.written import Written
 
 FOLDER = Path(__file__).parents[4] / "topologies"
-RECORDS = (
+RECORDS: tuple[type[Written], ...] = (
     raw.RawTopology, raw.RawNode, raw.RawLink, raw.RawMacsec, raw_bgp.RawBgp, raw_bgp.RawNeighbor,
     *(kind for kind in vars(raw_azure).values() if isinstance(kind, type) and issubclass(kind, Written)),
 )  # fmt: skip
