@@ -9,10 +9,12 @@ from lab.topology.operations import (
     AddRoute,
     CreateControlledPort,
     CreateNamespace,
+    CreateTunnelDevice,
     CreateWire,
     Operation,
     StartCapture,
     StartDriver,
+    StartTunnels,
 )
 
 _FIRST = "settings"
@@ -21,13 +23,15 @@ _OPENS: dict[type, str] = {
     CreateWire: "wires",
     StartCapture: "captures",
     CreateControlledPort: "devices",
+    CreateTunnelDevice: "devices",
     StartDriver: "drivers",
     AddRoute: "routes",
+    StartTunnels: "tunnels",
 }
 # ... unless it is one of a single kind of operation.
-_ALONE = {"captures", "drivers"}
+_ALONE = {"captures", "drivers", "tunnels"}
 # Made by process 1 itself; what is not named here is the wirer's.
-_OWN = (StartCapture, StartDriver)
+_OWN = (StartCapture, StartDriver, StartTunnels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,11 @@ class Phase:
     def drivers(self) -> tuple[StartDriver, ...]:
         """The drivers to start."""
         return tuple(operation for operation in self.operations if isinstance(operation, StartDriver))
+
+    @property
+    def tunnels(self) -> tuple[StartTunnels, ...]:
+        """The tunnels to negotiate."""
+        return tuple(operation for operation in self.operations if isinstance(operation, StartTunnels))
 
 
 def phases(plan: Iterable[Operation]) -> tuple[Phase, ...]:

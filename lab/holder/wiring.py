@@ -16,8 +16,10 @@ from lab.host.netlink import Netlink
 from lab.topology.operations import (
     AddAddress,
     AddRoute,
+    AddTunnelRoute,
     BringUp,
     CreateControlledPort,
+    CreateTunnelDevice,
     CreateWire,
     DisableOffloads,
     Operation,
@@ -69,6 +71,12 @@ class _Wirer:
                 netlink = self._enter(operation.node)
                 devices.create_tap(operation.device)
                 netlink.set_mac_and_mtu(operation.device, operation.mac, operation.mtu)
+            case CreateTunnelDevice():
+                netlink = self._enter(operation.node)
+                devices.create_tun(operation.device)
+                netlink.set_up_tunnel(operation.device, operation.mtu)
+            case AddTunnelRoute():
+                self._enter(operation.node).add_device_route(operation.destination, operation.devices)
             case AddAddress():
                 self._enter(operation.node).add_address(operation.device, operation.address)
             case BringUp():

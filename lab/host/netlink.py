@@ -18,6 +18,10 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from lab.topology.operations import WireEnd
 
+_SCOPE_LINK = 253
+_GREATEST_DATAGRAM = 65507
+_ESP_OCTETS = 68  # what ESP adds to a packet at most: header, IV, padding, trailer, ICV
+
 # One for all sockets of this process: each would else make its own, of three descriptors.
 _loop = asyncio.new_event_loop()
 
@@ -49,6 +53,14 @@ class Netlink:
         """Give a device its address of the second layer, and the largest packet that it takes."""
         _ask(self._route.link, "set", index=self._index(device), address=_mac(mac), mtu=mtu)
 
+    def set_up_tunnel(self, device: str, mtu: int) -> None:
+        """Give a TUN its MTU, and super-frames of no more segments than fit, once protected, into one UDP datagram.
+
+        65,507 octets take so many ESP packets; what is over would cost a system call of its own for a few packets.
+        """
+        segments = max(1, _GREATEST_DATAGRAM // (mtu + _ESP_OCTETS))
+        _ask(self._route.link, "set", index=self._index(device), mtu=mtu, gso_max_segs=segments)
+
     def bring_up(self, device: str) -> None:
         """Set a device up."""
         _ask(self._route.link, "set", index=self._index(device), state="up")
@@ -70,6 +82,16 @@ class Netlink:
             {"gateway": str(via[0])} if len(via) == 1 else {"multipath": [{"gateway": str(hop)} for hop in via]}
         )
         _ask(self._route.route, "add", dst=str(destination.cidr), family=_family(destination.version), **hops)
+
+    def add_device_route(self, destination: IPNetwork, devices: Sequence[str]) -> None:
+        """Add a static route into devices that lead to one neighbour each; several of them share the load."""
+        indexes = [self._index(device) for device in devices]
+        hops: dict[str, object] = (
+            {"oif": indexes[0]} if len(indexes) == 1 else {"multipath": [{"oif": index} for index in indexes]}
+        )
+        # Scope link: there is no gateway, whoever is at the other end of the tunnel knows what to do (RFC 1812 3.3.1).
+        family = _family(destination.version)
+        _ask(self._route.route, "add", dst=str(destination.cidr), family=family, scope=_SCOPE_LINK, **hops)
 
     def _index(self, device: str) -> int:
         if device not in self._indexes:

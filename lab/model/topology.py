@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from netaddr import IPAddress, IPNetwork
 
 from lab.errors import Problem
+from lab.model.connection import Connection, ConnectionEnd
 from lab.model.link import Interface, Link
 from lab.model.roles import Role
 
@@ -52,6 +53,7 @@ class Topology:
     identity: str = "lab"
     nodes: tuple[Node, ...]
     links: tuple[Link, ...]
+    connections: tuple[Connection, ...] = ()
     traffic: tuple[tuple[str, str], ...]
     generated_secrets: tuple[GeneratedSecret, ...]
     warnings: tuple[Problem, ...] = ()
@@ -87,3 +89,7 @@ class Topology:
     def interfaces(self, node: str) -> tuple[tuple[Link, Interface], ...]:
         """The links of a node with the node's own end of each."""
         return tuple((link, end) for link in self.links for end in link.ends if end.node == node)
+
+    def tunnels(self, node: str) -> tuple[tuple[Connection, ConnectionEnd], ...]:
+        """The connections of a node with the node's own end of each."""
+        return tuple((each, end) for each in self.connections for end in each.ends if end.node == node)

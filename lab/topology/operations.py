@@ -187,15 +187,53 @@ class BringUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreateTunnelDevice:
+    """Make the TUN through which a gateway takes and gives what goes through a tunnel. Nothing in clear leaves it."""
+
+    kind: ClassVar[str] = "create-tunnel-device"
+    node: str
+    device: str
+    connection: str
+    mtu: int
+
+    def __str__(self) -> str:
+        return f"{self.node}: create TUN {self.device} of MTU {self.mtu} for {self.connection}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"delete {self.node}:{self.device}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddTunnelRoute:
+    """Route a prefix into a tunnel; several tunnels share the load by flow."""
+
+    kind: ClassVar[str] = "add-tunnel-route"
+    node: str
+    destination: IPNetwork
+    devices: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.node}: route {self.destination} into {' and '.join(self.devices)}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"delete the route of {self.node} to {self.destination}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartDriver:
-    """Start the process that carries a node's tagged or protected frames on these segments."""
+    """Start the process that carries a node's frames on these segments, and what goes through these tunnels."""
 
     kind: ClassVar[str] = "start-driver"
     node: str
     segments: tuple[str, ...]
+    connections: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.node}: start the driver of {', '.join(self.segments)}"
+        return f"{self.node}: start the driver of {', '.join((*self.segments, *self.connections))}"
 
     @property
     def undo(self) -> str:
@@ -221,6 +259,23 @@ class AddRoute:
         return f"delete the route of {self.node} to {self.destination}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartTunnels:
+    """Let a gateway begin to negotiate these connections, and wait a while until they are up."""
+
+    kind: ClassVar[str] = "start-tunnels"
+    node: str
+    connections: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.node}: begin to negotiate {', '.join(self.connections)}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"close {', '.join(self.connections)}"
+
+
 Operation = (
     GenerateSecret
     | CreateNamespace
@@ -229,8 +284,11 @@ Operation = (
     | DisableOffloads
     | StartCapture
     | CreateControlledPort
+    | CreateTunnelDevice
     | AddAddress
     | BringUp
     | StartDriver
     | AddRoute
+    | AddTunnelRoute
+    | StartTunnels
 )

@@ -11,11 +11,13 @@ from lab.model.roles import Role
 from lab.model.topology import Node, Topology
 from lab.topology import naming
 from lab.topology.addresses import Addressing, read_addresses
-from lab.topology.expectations import CLEAR, read_expectations, read_traffic
+from lab.topology.connections import read_connections
+from lab.topology.expectations import CLEAR, compare_tunnels, read_expectations, read_traffic
 from lab.topology.problems import Problems, near
 from lab.topology.protection import check_circuits, inner_mtu, read_bandwidth, read_macsec, read_tag
 from lab.topology.raw import RawNode, RawTopology
 from lab.topology.secrets import check_uses, read_vaults
+from lab.topology.tunnels import check_connections
 from lab.topology.wires import Wire, read_wires
 
 
@@ -35,6 +37,10 @@ def resolve(raw: RawTopology, problems: Problems) -> Topology:
         _link(raw.name, wire, addressing, policies.get(wire.path), expected.get(wire.segment, CLEAR), problems)
         for wire in wires
     )
+    path_mtu = min([1500, *(link.a.mtu for link in links)])
+    connections = read_connections(raw.connections, roles, wires, addressing, path_mtu, problems)
+    check_connections(connections, addressing.routes, raw.vaults, made, problems)
+    compare_tunnels(links, bool(raw.connections), problems)
     traffic = read_traffic(raw.traffic, roles, problems)
     if not traffic and raw.traffic is None:
         problems.warn((), "no traffic: there is no pair of onprem and workload; name pairs under `traffic:`")
@@ -45,6 +51,7 @@ def resolve(raw: RawTopology, problems: Problems) -> Topology:
         identity=raw.identity,
         nodes=tuple(_node(name, role, addressing) for name, role in roles.items() if role is not None),
         links=links,
+        connections=connections,
         traffic=traffic,
         generated_secrets=made,
     )

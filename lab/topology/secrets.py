@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from lab.azure.macsec import CKN_RULE, KeyRule, cipher_of_suite
+from lab.azure.macsec import CKN_RULE, cipher_of_suite
 from lab.errors import InputError
 from lab.model.macsec import CakChange, MacsecPolicy, MkaKeys, StaticKeys
 from lab.model.roles import Role
@@ -20,15 +21,44 @@ from lab.vault.names import check_secret_name, check_vault_name, parse_secret_ur
 _OCTETS = (1, 1024)
 
 
+class ValueRule(Protocol):
+    """What a secret must hold for a use: how its text is read, and from how many random octets it can be made."""
+
+    @property
+    def text(self) -> str:
+        """The rule for people."""
+        ...
+
+    @property
+    def least(self) -> int:
+        """The fewest random octets."""
+        ...
+
+    @property
+    def most(self) -> int:
+        """The most."""
+        ...
+
+    def octets(self, value: str) -> bytes:
+        """Read a secret's value.
+
+        Raises:
+            ValueError: it breaks the rule.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretUse:
     """A use of a secret: for what (`key` is where that stands in `macsec:`), and what it must hold there."""
 
     key: tuple[str, ...]
     reference: SecretReference
-    rule: KeyRule
+    rule: ValueRule
 
     def __str__(self) -> str:
+        if self.key[0] == "psk":
+            return "shared key"
         return f"SAK of {self.key[1]}" if len(self.key) > 1 else self.key[0].upper()
 
 
@@ -149,6 +179,20 @@ def check_uses(
                 )
                 problems.warn((*path, "keys"), text)
             _check_shared(use, wire, first, policy, problems)
+
+
+def check_made(
+    use: SecretUse,
+    vaults: Mapping[str, Mapping[str, RawSecret | None] | None],
+    made: Sequence[GeneratedSecret],
+    path: Path,
+    problems: Problems,
+) -> None:
+    """A secret that is made here, if it is, exists and has the length that its use needs."""
+    own = {vault.lower(): {secret.lower() for secret in secrets or {}} for vault, secrets in vaults.items()}
+    lengths = {(secret.vault, secret.secret): secret.octets for secret in made}
+    if use.reference.vault in own:
+        _check_made(use, own[use.reference.vault], lengths, path, problems)
 
 
 def _check_shared(

@@ -34,6 +34,10 @@ _RECORDS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("links/*/tag", "a tag", raw.RawTag),
     ("links/*/macsec", "macsec", raw.RawMacsec),
     ("vaults/*/*", "a secret", raw.RawSecret),
+    ("connections/*", "a connection", raw.RawConnection),
+    ("connections/*/policy", "a policy", raw.RawIpsecPolicy),
+    ("connections/*/ends/*", "an end of a connection", raw.RawConnectionEnd),
+    ("connections/*/ends/*/policy", "a policy", raw.RawIpsecPolicy),
     ("expect/*", "an expectation", raw.RawExpect),
 )
 
@@ -82,6 +86,8 @@ def _cut(data: Value, path: Path) -> None:
 
 
 def _is_name(path: Path) -> bool:
+    if path[0] == "connections":
+        return len(path) == 4 and path[2] == "ends"
     return path[0] in ("nodes", "vaults", "expect") and (len(path) == 2 or (path[0] == "vaults" and len(path) == 3))
 
 
