@@ -69,8 +69,8 @@ class Connection:
     """A tunnel between two gateways.
 
     `policy_based`: an SA for each pair of prefixes, else one for any traffic that is routed into the tunnel. `mtu` is
-    the TUN's, `path_mtu` the greatest outer packet. `mss` None leaves TCP's MSS alone. `line` is where the topology's
-    file has it.
+    the TUN's, `path_mtu` the greatest outer packet. `mss` None leaves TCP's MSS alone. `on_premises` is
+    the end that is not Azure's or, between two of Azure's, the first. `line` is where the topology's file has it.
     """
 
     name: str
@@ -82,6 +82,7 @@ class Connection:
     mss: int | None
     path_mtu: int
     replay_window: int
+    on_premises: ConnectionEnd
     line: int | None = None
 
     @property

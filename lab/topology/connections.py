@@ -101,6 +101,9 @@ def _connection(raw: RawConnection, path: Path, reading: _Reading) -> Connection
         mss=raw.mss or None,
         path_mtu=path_mtu,
         replay_window=raw.replay_window,
+        on_premises=b
+        if reading.roles[b.node] is Role.VPN_DEVICE and reading.roles[a.node] is not Role.VPN_DEVICE
+        else a,
         line=problems.document.line(path),
     )
 
@@ -143,7 +146,8 @@ def _end(
     written, policy_path = own_policy if raw.policy is not None else shared_policy
     policy = read_policy(written, policy_path, problems, allow_insecure=connection.allow_insecure)
     mode, mode_path = (raw.mode, where) if raw.mode is not None else (connection.mode, path)
-    if mode not in _INITIATIVES:
+    initiative = _INITIATIVES.get(mode)
+    if initiative is None:
         problems.add((*mode_path, "mode"), f"unknown mode {mode!r}; {near(mode, _INITIATIVES)}")
     dpd, dpd_path = connection.dpd_timeout_seconds, path
     if raw.dpd_timeout_seconds is not None:
@@ -157,7 +161,7 @@ def _end(
     inner = [
         read_interface(text, (*where, "tunnel_addresses", i), problems) for i, text in enumerate(raw.tunnel_addresses)
     ]
-    if len(problems.wrong) > before or address is None or psk is None or policy is None:
+    if len(problems.wrong) > before or address is None or psk is None or policy is None or initiative is None:
         return None
     return ConnectionEnd(
         node=node,
@@ -168,7 +172,7 @@ def _end(
         peer_prefixes=peer_prefixes,
         psk=psk,
         policy=policy,
-        initiative=_INITIATIVES[mode],
+        initiative=initiative,
         dpd_seconds=dpd,
     )
 

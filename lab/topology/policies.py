@@ -40,29 +40,32 @@ def read_policy(
     """The policy that is written at `path`, or the default one; None if it could not be read."""
     if raw is None:
         return _default(allow_insecure=allow_insecure)
-    before = len(problems.wrong)
     written = {name: getattr(raw, name) for name in _FIELDS}
     missing = [name for name in _FIELDS if written[name] is None]
     if missing:
         text = f"a custom policy has all of its eight fields, or there is none; add {', '.join(missing)}"
         problems.add(path, text)
-    _check_lifetimes(raw, path, problems)
     known = {name for name in _WORDS if _is_known(name, written[name], path, problems)}
+    # Not counted by what was added to `problems`: a policy that both ends share is read twice, and told once.
+    is_sound = [not missing, known == set(_WORDS), _are_possible_lifetimes(raw, path, problems)]
     if {"ipsecEncryption", "ipsecIntegrity"} <= known:
-        _check_pairing(str(raw.ipsecEncryption), str(raw.ipsecIntegrity), path, problems)
+        is_sound.append(_is_pair(str(raw.ipsecEncryption), str(raw.ipsecIntegrity), path, problems))
     for name in _WORDS:
         if name in known:
-            _judge(name, written[name], path, problems, allow_insecure=allow_insecure)
-    return None if len(problems.wrong) > before else _custom(raw, allow_insecure=allow_insecure)
+            is_sound.append(_is_allowed(name, written[name], path, problems, allow_insecure=allow_insecure))
+    return _custom(raw, allow_insecure=allow_insecure) if all(is_sound) else None
 
 
-def _check_lifetimes(raw: RawIpsecPolicy, path: Path, problems: Problems) -> None:
+def _are_possible_lifetimes(raw: RawIpsecPolicy, path: Path, problems: Problems) -> bool:
+    are_possible = True
     for name, value, least, unit in (
         ("saLifeTimeSeconds", raw.saLifeTimeSeconds, azure.LEAST_SA_SECONDS, "seconds"),
         ("saDataSizeKilobytes", raw.saDataSizeKilobytes, azure.LEAST_SA_KILOBYTES, "kilobytes"),
     ):
         if value is not None and not least <= value <= azure.MOST_SA:
             problems.add((*path, name), f"{name!r} goes from {least} to {azure.MOST_SA} {unit}, not {value}")
+            are_possible = False
+    return are_possible
 
 
 def _is_known(name: str, word: str | None, path: Path, problems: Problems) -> bool:
@@ -73,23 +76,27 @@ def _is_known(name: str, word: str | None, path: Path, problems: Problems) -> bo
         problems.add(where, f"unknown {name} {word!r}; {near(word, _WORDS[name])}")
         return False
     if name in ("dhGroup", "pfsGroup") and _WORDS[name][word] not in KE:
-        text = f"{word} is the group of 768 bits, which anybody can break and nobody here can do; {_BETTER[name]} is good"
+        text = (
+            f"{word} is the group of 768 bits, which anybody can break and nobody here can do; {_BETTER[name]} is good"
+        )
         problems.add(where, text)
         return False
     return True
 
 
-def _check_pairing(cipher: str, check: str, path: Path, problems: Problems) -> None:
+def _is_pair(cipher: str, check: str, path: Path, problems: Problems) -> bool:
     """An AEAD checks integrity itself, and Azure wants that said by naming it twice."""
-    if "GCM" in cipher and check != cipher:
+    if check == cipher or not ("GCM" in cipher or "GCM" in check):
+        return True
+    if "GCM" in cipher:
         text = f"{cipher} checks integrity itself: write `ipsecIntegrity: {cipher}`, not {check}"
-        problems.add((*path, "ipsecIntegrity"), text)
-    elif "GCM" in check and check != cipher:
+    else:
         text = f"{check} is the integrity of ipsecEncryption {check} alone; with {cipher}, write SHA256"
-        problems.add((*path, "ipsecIntegrity"), text)
+    problems.add((*path, "ipsecIntegrity"), text)
+    return False
 
 
-def _judge(name: str, word: str, path: Path, problems: Problems, *, allow_insecure: bool) -> None:
+def _is_allowed(name: str, word: str, path: Path, problems: Problems, *, allow_insecure: bool) -> bool:
     """Say what is not good about a word: refused, unless insecure is allowed, or a warning."""
     for transform in _transforms_of(name, word):
         if transform.strength is Strength.GOOD:
@@ -97,9 +104,10 @@ def _judge(name: str, word: str, path: Path, problems: Problems, *, allow_insecu
         text = f"{name} {word} is {transform.strength.value}: {transform.objection}; {_BETTER[name]} is good"
         if transform.strength is Strength.INSECURE and not allow_insecure:
             problems.add((*path, name), f"{text}; `allow_insecure: true` would let it be")
-        else:
-            problems.warn((*path, name), text)
-        return  # integrity and PRF of IKE have the same fault
+            return False
+        problems.warn((*path, name), text)
+        break  # integrity and PRF of IKE have the same fault
+    return True
 
 
 def _transforms_of(name: str, word: str) -> tuple[Transform, ...]:

@@ -6,13 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from lab.azure import ipsec
 from lab.azure.macsec import CIPHERS
 from lab.model.roles import Role
 from lab.topology import raw
 
 FOLDER = Path(__file__).parents[4] / "topologies"
-KEYS = [name for kind in (raw.RawTopology, raw.RawNode, raw.RawLink, raw.RawMacsec) for name in kind.model_fields]
-WORDS = sorted({*KEYS, *Role, *CIPHERS, *(path.stem for path in FOLDER.glob("*.yaml"))})
+KINDS = (
+    raw.RawTopology, raw.RawNode, raw.RawLink, raw.RawMacsec, raw.RawConnection, raw.RawConnectionEnd, raw.RawIpsecPolicy,
+)  # fmt: skip
+KEYS = [name for kind in KINDS for name in kind.model_fields]
+POLICY = {
+    *ipsec.IPSEC_ENCRYPTION, *ipsec.IPSEC_INTEGRITY, *ipsec.IKE_ENCRYPTION, *ipsec.INTEGRITY, *ipsec.DH_GROUPS,
+    *ipsec.PFS_GROUPS, *ipsec.CONNECTION_MODES,
+} - {"DHGroup1", "PFS1"}  # fmt: skip
+WORDS = sorted({*KEYS, *Role, *CIPHERS, *POLICY, *(path.stem for path in FOLDER.glob("*.yaml"))})
 
 
 @pytest.mark.parametrize("word", WORDS)
