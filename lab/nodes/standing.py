@@ -37,6 +37,7 @@ class Standing:
     is_down: bool = False
     connected_at: float | None = None
     connects: int = 0
+    failures: int = 0
     retry_at: float | None = None
     _pause: float = _FIRST_PAUSE
 
@@ -55,6 +56,7 @@ class Standing:
 
     def blame(self, cause: Cause, detail: str) -> None:
         """Note why."""
+        self.failures += 1
         self.cause, self.detail = cause, detail
 
     def pause(self, now: float) -> None:

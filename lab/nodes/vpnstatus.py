@@ -8,6 +8,8 @@ from dataplane.esp.sa import InboundSa, OutboundSa
 from dataplane.ike.events import ChildSaEstablished
 from dataplane.ike.machine import IkeState
 from dataplane.ike.sa import IkeSa
+from dataplane.ipsec.proposals import Proposal
+from dataplane.ipsec.transforms import TransformType
 from lab.nodes.keying import Keying
 from lab.nodes.tunnel import TunnelEnd
 
@@ -30,11 +32,13 @@ def connection_status(keying: Keying, name: str, now: float) -> Status:
         "retry_in": None if standing.retry_at is None else round(max(0.0, standing.retry_at - now), 1),
         "last_connected": _utc(standing.connected_at, now),
         "connects": standing.connects,
+        "failures": standing.failures,
         "local": str(tunnel.end.address),
         "remote": str(tunnel.connection.other_end(tunnel.end.node).address),
         "device": tunnel.end.device,
         "mode": peer.mode.value,
         "policy": "custom" if policy.is_custom else "default",
+        "pfs": _groups(policy.esp),
         "ike": [_ike(sa, now) for sa in sas],
         "children": [_child(child, tunnel, now) for child in tunnel.installed.values()],
         "weak": sorted({*offered} if policy.is_custom else {each for sa in sas for each in _objections(sa)}),
@@ -98,6 +102,12 @@ def _child(child: ChildSaEstablished, tunnel: TunnelEnd, now: float) -> Status:
         status["out"] = {"packets": sa.age.packets, "octets": sa.age.octets, "next": sa.next_sequence,
                          "sends": sa in tunnel.esp.sad.outbound(tunnel.name)[:1]}  # fmt: skip
     return status
+
+
+def _groups(proposals: tuple[Proposal, ...]) -> list[str]:
+    """The groups that proposals for children ask for."""
+    groups = (str(each) for proposal in proposals for each in proposal.of(TransformType.KE) if each.id)
+    return list(dict.fromkeys(groups))
 
 
 def _utc(then: float | None, now: float) -> str | None:

@@ -13,7 +13,8 @@ from lab.topology import raw
 
 FOLDER = Path(__file__).parents[4] / "topologies"
 KINDS = (
-    raw.RawTopology, raw.RawNode, raw.RawLink, raw.RawMacsec, raw.RawConnection, raw.RawConnectionEnd, raw.RawIpsecPolicy,
+    raw.RawTopology, raw.RawNode, raw.RawLink, raw.RawMacsec, raw.RawConnection, raw.RawConnectionEnd,
+    raw.RawIpsecPolicy,
 )  # fmt: skip
 KEYS = [name for kind in KINDS for name in kind.model_fields]
 POLICY = {
