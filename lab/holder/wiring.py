@@ -29,7 +29,7 @@ from lab.topology.operations import (
 
 def run(phases: tuple[Phase, ...], places: Mapping[str, Place], control: Channel) -> None:
     """Apply the phases that process 1 names, until it says stop or has gone."""
-    wirer = _Wirer(places)
+    wirer = Wirer(places)
     control.send({"type": "ready"})
     while control.wait():
         message = control.receive()
@@ -39,7 +39,7 @@ def run(phases: tuple[Phase, ...], places: Mapping[str, Place], control: Channel
         control.send({"type": "reply", "id": message["id"], **answer})
 
 
-class _Wirer:
+class Wirer:
     def __init__(self, places: Mapping[str, Place]) -> None:
         self._places = places
         self._here: str | None = None
