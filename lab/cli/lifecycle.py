@@ -42,7 +42,7 @@ def up_command(file: str, name: str | None, no_limits: bool, as_json: bool) -> N
             raise CheckFailedError(f"another command is making lab {folder.name}, or ending it; try again")
         note(f"lab {folder.name} is up already; `wireproof down {folder.name}` takes it down")
     else:
-        launch(topology, folder, lock, note_phase, limits=not no_limits)
+        launch(topology, folder, lock, note_phase, lambda text: note(f"warning: {text}"), limits=not no_limits)
         note(f"lab {folder.name} is up after {time.monotonic() - began:.2f} s: {len(topology.nodes)} nodes, "
              f"{len(topology.links)} segments")  # fmt: skip
     if as_json:

@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("lifecycle", "Stand a topology up."),
     "vault": ("vault", "Keep secrets as Azure Key Vault does, and see who read them."),
     "verify": ("verify", "Prove what captures carried, from octets and keys alone."),
+    "vpn": ("vpn", "See and move a lab's IPsec connections."),
 }
 
 

@@ -25,6 +25,7 @@ from lab.vault.roots import user_root
 
 _GONE_WITHIN = 10.0  # seconds after process 1 was killed until nothing of it holds the lock
 Progress = Callable[[str, float], None]
+Warn = Callable[[str], None]
 
 
 def claim(folder: LabFolder) -> int | None:
@@ -39,11 +40,21 @@ def claim(folder: LabFolder) -> int | None:
     return lock
 
 
-def launch(topology: Topology, folder: LabFolder, lock: int, progress: Progress, *, limits: bool = True) -> None:
+def launch(
+    topology: Topology,
+    folder: LabFolder,
+    lock: int,
+    progress: Progress,
+    warn: Warn = lambda _: None,
+    *,
+    limits: bool = True,
+) -> None:
     """Make a lab in the folder that is claimed by `lock`; `progress` gets each phase's name and seconds.
 
-    Without `limits`, no bandwidth is limited. Returns when it is up. When it cannot be, nothing of it is left: no
-    process, no file.
+    `warn` gets, in words, what is not as the topology means it to be, although the lab is up. Without `limits`, no
+    bandwidth is limited.
+
+    Returns when it is up. When it cannot be, nothing of it is left: no process, no file.
 
     Raises:
         WireproofError: why it cannot.
@@ -62,7 +73,7 @@ def launch(topology: Topology, folder: LabFolder, lock: int, progress: Progress,
         os.close(lock)
         raise
     try:
-        _launch(order, lock, progress)
+        _launch(order, lock, progress, warn)
     except BaseException:
         _remove(folder)
         raise
@@ -78,7 +89,7 @@ def _order(topology: Topology, folder: LabFolder, *, limits: bool) -> Order:
     return Order(folder=folder, topology=topology, plan=rest, secrets=opened)
 
 
-def _launch(order: Order, lock: int, progress: Progress) -> None:
+def _launch(order: Order, lock: int, progress: Progress, warn: Warn) -> None:
     ours, theirs = Channel.pair()
     log = os.open(order.folder.log("holder"), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     child = fork(functools.partial(begin, order, lock, theirs), keep=(lock, theirs.fileno()), output=log)
@@ -87,7 +98,7 @@ def _launch(order: Order, lock: int, progress: Progress) -> None:
     theirs.close()
     processes = [os.pidfd_open(child)]
     try:
-        _listen(ours, order.folder, progress, processes)
+        _listen(ours, order.folder, progress, warn, processes)
     except BaseException:
         for process in processes:
             kill(process)
@@ -99,7 +110,7 @@ def _launch(order: Order, lock: int, progress: Progress) -> None:
         ours.close()
 
 
-def _listen(ours: Channel, folder: LabFolder, progress: Progress, processes: list[int]) -> None:
+def _listen(ours: Channel, folder: LabFolder, progress: Progress, warn: Warn, processes: list[int]) -> None:
     while True:
         ours.wait()
         try:
@@ -112,6 +123,8 @@ def _listen(ours: Channel, folder: LabFolder, progress: Progress, processes: lis
                     processes.append(os.pidfd_open(pid))
             case {"type": "phase", "name": str(name), "seconds": float(seconds)}:
                 progress(name, seconds)
+            case {"type": "warning", "text": str(text)}:
+                warn(text)
             case {"type": "error", "message": str(text), "exit_code": int(code)}:
                 raise failure(text, code)
             case {"type": "up"}:

@@ -1,7 +1,7 @@
 """From the fork that `up` makes to the end of the lab: a process cuts itself off, and its child is process 1.
 
 To whoever waits at the other end of `launcher` go: {"type": "holder", "pid"}, {"type": "phase", "name", "seconds"},
-and last {"type": "up"} or {"type": "error", "message", "exit_code"}.
+{"type": "warning", "text"}, and last {"type": "up"} or {"type": "error", "message", "exit_code"}.
 """
 
 from __future__ import annotations
@@ -108,12 +108,17 @@ class Holder:
         def report(name: str, seconds: float) -> None:
             launcher.send({"type": "phase", "name": name, "seconds": seconds})
 
+        def warn(text: str) -> None:
+            launcher.send({"type": "warning", "text": text})
+
         self._events.record("building", {"lab": self._order.folder.name, "source": self._order.topology.source})
         build = Build(
             order=self._order,
             loop=self._loop,
             supervisor=self._supervisor,
             report=report,
+            warn=warn,
+            tunnels=self._lab.tunnels,
             may_go_on=self._lab.fail_if_stopping,
             adversaries=self._adversaries,
             home=self._home,
@@ -150,6 +155,12 @@ class Holder:
         if message["type"] == "event":
             fields = {name: value for name, value in message.items() if name not in ("type", "event")}
             self._events.record(message["event"], fields)
+            match message:
+                case {"event": "vpn-state", "node": node, "connection": connection, "state": state, "why": why}:
+                    self._lab.tunnels[node, connection] = (state, why)
+                case {"event": "vpn-failure", "node": node, "connection": connection, "cause": cause, "detail": detail}:
+                    state, _ = self._lab.tunnels.get((node, connection), ("Unknown", ""))
+                    self._lab.tunnels[node, connection] = (state, f"{cause}: {detail}")
         elif message["type"] == "key":
             self._write_key(child, message["record"])
         elif message["type"] == "attack-ended":

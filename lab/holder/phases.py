@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from lab.topology.network_operations import AddRule, AddTableRoute, ApplyFilter, AwaitSessions, LimitBandwidth, StartBgp
 from lab.topology.operations import (
     AddRoute,
-    AddRule,
-    AddTableRoute,
-    ApplyFilter,
-    AwaitSessions,
     CreateControlledPort,
     CreateNamespace,
+    CreateTunnelDevice,
     CreateWire,
     ImpairWire,
-    LimitBandwidth,
     Operation,
-    StartBgp,
     StartCapture,
     StartDriver,
+    StartTunnels,
 )
 
 _FIRST = "settings"
@@ -28,9 +25,11 @@ _OPENS: dict[type, str] = {
     CreateWire: "wires",
     StartCapture: "captures",
     CreateControlledPort: "devices",
+    CreateTunnelDevice: "devices",
     ImpairWire: "impairments",
     StartDriver: "drivers",
     AddRoute: "routes",
+    StartTunnels: "tunnels",
     AddTableRoute: "policies",
     AddRule: "policies",
     ApplyFilter: "policies",
@@ -39,9 +38,9 @@ _OPENS: dict[type, str] = {
     AwaitSessions: "sessions",
 }
 # ... unless it is one of a single kind of operation.
-_ALONE = {"captures", "impairments", "drivers", "routing", "sessions"}
+_ALONE = {"captures", "impairments", "drivers", "tunnels", "routing", "sessions"}
 # Made by process 1 itself; what is not named here is the wirer's.
-_OWN = (StartCapture, ImpairWire, StartDriver, StartBgp, AwaitSessions)
+_OWN = (StartCapture, ImpairWire, StartDriver, StartTunnels, StartBgp, AwaitSessions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +69,11 @@ class Phase:
     def drivers(self) -> tuple[StartDriver, ...]:
         """The drivers to start."""
         return tuple(operation for operation in self.operations if isinstance(operation, StartDriver))
+
+    @property
+    def tunnels(self) -> tuple[StartTunnels, ...]:
+        """The tunnels to negotiate."""
+        return tuple(operation for operation in self.operations if isinstance(operation, StartTunnels))
 
     @property
     def speakers(self) -> tuple[StartBgp, ...]:

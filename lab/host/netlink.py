@@ -17,11 +17,16 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from lab.host.tables import KernelRoute
-from lab.topology.operations import AddTableRoute, RouteKind, WireEnd
+from lab.topology.network_operations import AddTableRoute, RouteKind
+from lab.topology.operations import WireEnd
 
 # Of rtnetlink(7) and /etc/iproute2/rt_protos.
 _ROUTE_KINDS = {1: "unicast", 6: "blackhole", 7: "unreachable", 8: "prohibit", 9: "throw"}
 _ORIGINS = {2: "kernel", 4: "static", 12: "bird"}
+
+_SCOPE_LINK = 253
+_GREATEST_DATAGRAM = 65507
+_ESP_OCTETS = 68  # what ESP adds to a packet at most: header, IV, padding, trailer, ICV
 
 # One for all sockets of this process: each would else make its own, of three descriptors.
 _loop = asyncio.new_event_loop()
@@ -53,6 +58,14 @@ class Netlink:
     def set_mac_and_mtu(self, device: str, mac: EUI, mtu: int) -> None:
         """Give a device its address of the second layer, and the largest packet that it takes."""
         _ask(self._route.link, "set", index=self._index(device), address=_mac(mac), mtu=mtu)
+
+    def set_up_tunnel(self, device: str, mtu: int) -> None:
+        """Give a TUN its MTU, and super-frames of no more segments than fit, once protected, into one UDP datagram.
+
+        65,507 octets take so many ESP packets; what is over would cost a system call of its own for a few packets.
+        """
+        segments = max(1, _GREATEST_DATAGRAM // (mtu + _ESP_OCTETS))
+        _ask(self._route.link, "set", index=self._index(device), mtu=mtu, gso_max_segs=segments)
 
     def bring_up(self, device: str) -> None:
         """Set a device up."""
@@ -122,6 +135,16 @@ class Netlink:
             if message.get("table", 0) == table or message.get_attr("RTA_TABLE") == table
         ]
         return sorted(found, key=lambda route: (IPNetwork(route.prefix), route.metric))
+
+    def add_device_route(self, destination: IPNetwork, devices: Sequence[str]) -> None:
+        """Add a static route into devices that lead to one neighbour each; several of them share the load."""
+        indexes = [self._index(device) for device in devices]
+        hops: dict[str, object] = (
+            {"oif": indexes[0]} if len(indexes) == 1 else {"multipath": [{"oif": index} for index in indexes]}
+        )
+        # Scope link: there is no gateway, whoever is at the other end of the tunnel knows what to do (RFC 1812 3.3.1).
+        family = _family(destination.version)
+        _ask(self._route.route, "add", dst=str(destination.cidr), family=family, scope=_SCOPE_LINK, **hops)
 
     def _index(self, device: str) -> int:
         if device not in self._indexes:

@@ -14,14 +14,8 @@ from lab.model.link import Interface, Link
 from lab.model.resources import RouteTable, Subnet, UserRoute
 from lab.model.roles import Role
 from lab.model.topology import Topology
-from lab.topology.operations import (
-    AddRule,
-    AddTableRoute,
-    ApplyFilter,
-    LimitBandwidth,
-    Operation,
-    RouteKind,
-)
+from lab.topology.network_operations import AddRule, AddTableRoute, ApplyFilter, LimitBandwidth, RouteKind
+from lab.topology.operations import Operation
 
 _EVERYTHING = IPNetwork("0.0.0.0/0")
 # A next hop that leaves it to the network itself is looked up as if there were no such route.

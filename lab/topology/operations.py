@@ -6,14 +6,13 @@ own, so what an undo names is also what the kernel does by itself when the lab's
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 from typing import ClassVar
 
 from netaddr import EUI, IPAddress, IPNetwork
 
-from lab.model.filters import SecurityGroup
 from lab.model.impairment import Impairment
+from lab.topology.network_operations import NetworkOperation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +190,96 @@ class BringUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreateTunnelDevice:
+    """Make the TUN through which a gateway takes and gives what goes through a tunnel. Nothing in clear leaves it."""
+
+    kind: ClassVar[str] = "create-tunnel-device"
+    node: str
+    device: str
+    connection: str
+    mtu: int
+
+    def __str__(self) -> str:
+        return f"{self.node}: create TUN {self.device} of MTU {self.mtu} for {self.connection}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"delete {self.node}:{self.device}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddTunnelRoute:
+    """Route a prefix into a tunnel; several tunnels share the load by flow."""
+
+    kind: ClassVar[str] = "add-tunnel-route"
+    node: str
+    destination: IPNetwork
+    devices: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.node}: route {self.destination} into {' and '.join(self.devices)}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"delete the route of {self.node} to {self.destination}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartDriver:
+    """Start the process that carries a node's frames on these segments, and what goes through these tunnels."""
+
+    kind: ClassVar[str] = "start-driver"
+    node: str
+    segments: tuple[str, ...]
+    connections: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.node}: start the driver of {', '.join((*self.segments, *self.connections))}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"stop the driver of {self.node}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddRoute:
+    """Add a static route; several next hops share the load by flow."""
+
+    kind: ClassVar[str] = "add-route"
+    node: str
+    destination: IPNetwork
+    via: tuple[IPAddress, ...]
+
+    def __str__(self) -> str:
+        return f"{self.node}: route {self.destination} via {' and '.join(map(str, self.via))}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"delete the route of {self.node} to {self.destination}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartTunnels:
+    """Let a gateway begin to negotiate these connections, and wait a while until they are up."""
+
+    kind: ClassVar[str] = "start-tunnels"
+    node: str
+    connections: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.node}: begin to negotiate {', '.join(self.connections)}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"close {', '.join(self.connections)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TakeDown:
     """Set a device down. No plan has it; it is how a link is cut while a lab runs."""
 
@@ -230,162 +319,6 @@ class ImpairWire:
         return "take the man in the middle away; the wire is the direct one again"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartDriver:
-    """Start the process that carries a node's tagged or protected frames on these segments."""
-
-    kind: ClassVar[str] = "start-driver"
-    node: str
-    segments: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.node}: start the driver of {', '.join(self.segments)}"
-
-    @property
-    def undo(self) -> str:
-        """What undoes it."""
-        return f"stop the driver of {self.node}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddRoute:
-    """Add a static route; several next hops share the load by flow."""
-
-    kind: ClassVar[str] = "add-route"
-    node: str
-    destination: IPNetwork
-    via: tuple[IPAddress, ...]
-
-    def __str__(self) -> str:
-        return f"{self.node}: route {self.destination} via {' and '.join(map(str, self.via))}"
-
-    @property
-    def undo(self) -> str:
-        """What undoes it."""
-        return f"delete the route of {self.node} to {self.destination}"
-
-
-class RouteKind(enum.StrEnum):
-    """What becomes of a packet that a route fits: it goes on, is dropped, or is looked up in the next table."""
-
-    UNICAST = "unicast"
-    BLACKHOLE = "blackhole"
-    UNREACHABLE = "unreachable"
-    THROW = "throw"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddTableRoute:
-    """Add a route to the table of a subnet; by gateways, or by a device that its addresses are on."""
-
-    kind: ClassVar[str] = "add-table-route"
-    node: str
-    table: int
-    destination: IPNetwork
-    route: RouteKind = RouteKind.UNICAST
-    via: tuple[IPAddress, ...] = ()
-    device: str | None = None
-
-    def __str__(self) -> str:
-        by = f" via {' and '.join(map(str, self.via))}" if self.via else f" by {self.device}" if self.device else ""
-        what = "route" if self.route is RouteKind.UNICAST else str(self.route)
-        return f"{self.node}: table {self.table}: {what} {self.destination}{by}"
-
-    @property
-    def undo(self) -> str:
-        """What undoes it."""
-        return f"delete the route of {self.node} to {self.destination} in table {self.table}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddRule:
-    """Look up what comes from a subnet in the subnet's own table first."""
-
-    kind: ClassVar[str] = "add-rule"
-    node: str
-    source: IPNetwork
-    table: int
-
-    def __str__(self) -> str:
-        return f"{self.node}: what comes from {self.source} is looked up in table {self.table}"
-
-    @property
-    def undo(self) -> str:
-        """What undoes it."""
-        return f"delete the rule of {self.node} for {self.source}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApplyFilter:
-    """Let pass by a device what a network security group lets pass."""
-
-    kind: ClassVar[str] = "apply-filter"
-    node: str
-    device: str
-    group: SecurityGroup
-
-    def __str__(self) -> str:
-        return f"{self.node}:{self.device}: filter by {self.group.name}, {len(self.group.rules)} rules"
-
-    @property
-    def undo(self) -> str:
-        """What undoes it."""
-        return f"goes with the namespace of {self.node}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitBandwidth:
-    """Pass on no more than so much, in Mb/s, of what comes in by a device, and of what leaves by it."""
-
-    kind: ClassVar[str] = "limit-bandwidth"
-    node: str
-    device: str
-    mbps: int
-    circuit: str
-
-    def __str__(self) -> str:
-        return f"{self.node}:{self.device}: pass on {self.mbps} Mb/s each way, as circuit {self.circuit} has"
-
-    @property
-    def undo(self) -> str:
-        """What undoes it."""
-        return f"goes with the namespace of {self.node}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartBgp:
-    """Start a node's BIRD. `sessions` are its neighbours, each with its AS."""
-
-    kind: ClassVar[str] = "start-bgp"
-    node: str
-    asn: int
-    sessions: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.node}: start BIRD, AS {self.asn}, with {', '.join(self.sessions) or 'nobody'}"
-
-    @property
-    def undo(self) -> str:
-        """What undoes it."""
-        return f"end BIRD of {self.node}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AwaitSessions:
-    """Wait until every BGP session is established, for at most so many seconds; then go on in any case."""
-
-    kind: ClassVar[str] = "await-sessions"
-    seconds: int
-
-    def __str__(self) -> str:
-        return f"wait up to {self.seconds} s for the BGP sessions"
-
-    @property
-    def undo(self) -> str:
-        """What undoes it."""
-        return "nothing to undo"
-
-
 Operation = (
     GenerateSecret
     | CreateNamespace
@@ -394,16 +327,14 @@ Operation = (
     | DisableOffloads
     | StartCapture
     | CreateControlledPort
+    | CreateTunnelDevice
     | AddAddress
     | BringUp
-    | TakeDown
-    | ImpairWire
     | StartDriver
     | AddRoute
-    | AddTableRoute
-    | AddRule
-    | ApplyFilter
-    | LimitBandwidth
-    | StartBgp
-    | AwaitSessions
+    | AddTunnelRoute
+    | StartTunnels
+    | TakeDown
+    | ImpairWire
+    | NetworkOperation
 )

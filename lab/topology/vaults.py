@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from lab.azure.bgp import PASSWORD_RULE
 from lab.errors import InputError, Problem
 from lab.model.secret import SecretReference
 from lab.model.topology import Topology
 from lab.topology.operations import GenerateSecret
-from lab.topology.secrets import uses_of
+from lab.topology.secrets import SecretUse, passwords, uses_of
+from lab.topology.tunnels import shared_keys
 from lab.vault.records import Permission
 from lab.vault.vault import OPERATOR, Vault
 
@@ -40,7 +39,7 @@ def resolve_secrets(topology: Topology, lab_root: Path, user_root: Path, now: fl
     values: dict[SecretReference, str | None] = {}
     opened: dict[str, bytes] = {}
     problems: list[Problem] = []
-    for use in _uses(topology):
+    for what, line, use in _uses(topology):
         reference = use.reference
         try:
             if reference not in values:
@@ -49,34 +48,26 @@ def resolve_secrets(topology: Topology, lab_root: Path, user_root: Path, now: fl
                 values[reference] = _open(reference, root, topology.identity, now)
             value = values[reference]
             if value is not None:
-                opened[str(reference)] = use.octets(value)
+                opened[str(reference)] = use.rule.octets(value)
         except (InputError, ValueError) as error:
-            problems.append(Problem(file=topology.source, line=use.line, text=f"{use.what} {reference}: {error}"))
+            text = f"{what}, {use} {reference}: {error}"
+            problems.append(Problem(file=topology.source, line=line, text=text))
     if problems:
         raise InputError(problems)
     return opened
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Use:
-    """A secret that is to be opened: for what, what it must hold, and where that is said."""
-
-    what: str
-    reference: SecretReference
-    octets: Callable[[str], bytes]
-    line: int | None = None
-
-
-def _uses(topology: Topology) -> Iterator[_Use]:
+def _uses(topology: Topology) -> Iterator[tuple[str, int | None, SecretUse]]:
+    """Every use of a secret, with what it is for and where that stands."""
     for link in topology.links:
         for use in uses_of(link.macsec) if link.macsec else ():
-            what = f"{link.segment}, {use}"
-            yield _Use(what=what, reference=use.reference, octets=use.rule.octets, line=link.line)
+            yield link.segment, link.line, use
+    for connection in topology.connections:
+        for use in shared_keys(connection):
+            yield connection.name, connection.line, use
     for node in topology.nodes:
-        for neighbor in node.bgp.neighbors if node.bgp else ():
-            if neighbor.password is not None:
-                what = f"{node.name}, MD5 key of the session with {neighbor.node}"
-                yield _Use(what=what, reference=neighbor.password, octets=PASSWORD_RULE.octets)
+        for use in passwords(node.bgp) if node.bgp else ():
+            yield node.name, None, use
 
 
 def _open(reference: SecretReference, root: Path, identity: str, now: float) -> str:

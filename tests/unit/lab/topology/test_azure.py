@@ -12,7 +12,8 @@ from lab.model.filters import Direction, Packet
 from lab.model.topology import Topology
 from lab.topology.enforcement import learning_tables
 from lab.topology.load import load, loads
-from lab.topology.operations import AddRule, AddTableRoute, ApplyFilter, BringUp, LimitBandwidth, RouteKind
+from lab.topology.network_operations import AddRule, AddTableRoute, ApplyFilter, LimitBandwidth, RouteKind
+from lab.topology.operations import BringUp
 from lab.topology.plan import plan
 
 FILE = Path(__file__).parents[4] / "tests/golden/plans/azure.yaml"
