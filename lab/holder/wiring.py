@@ -40,6 +40,8 @@ def run(phases: tuple[Phase, ...], places: Mapping[str, Place], control: Channel
 
 
 class Wirer:
+    """Applies operations, each in the namespace of its node; `places` are those namespaces by name."""
+
     def __init__(self, places: Mapping[str, Place]) -> None:
         self._places = places
         self._here: str | None = None
