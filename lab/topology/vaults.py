@@ -69,7 +69,7 @@ class _Use:
 
 def _uses(topology: Topology) -> Iterator[_Use]:
     for link in topology.links:
-        for use in uses_of(link.macsec) if link.macsec else ():
+        for use in uses_of(link.macsec, link.mistakes) if link.macsec else ():
             what = f"{link.segment}, {use}"
             yield _Use(what=what, reference=use.reference, octets=use.rule.octets, line=link.line)
     for node in topology.nodes:
