@@ -12,12 +12,15 @@ from lab.cli.console import note, print_json
 @click.command("up")
 @click.argument("file")
 @click.option("--name", help="Call the lab so, instead of as its topology is called.")
+@click.option("--log-cak", is_flag=True, help="Write CAKs of your own vaults to the key log, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object when the lab is up.")
-def up_command(file: str, name: str | None, as_json: bool) -> None:
+def up_command(file: str, name: str | None, log_cak: bool, as_json: bool) -> None:
     """Stand a topology up, and say which step took how long.
 
     FILE is a path, or the name of a topology in ./topologies or of one that came with wireproof. A lab of that name
     that is up already is left as it is.
+
+    The lab's key log gets every SAK, and the CAKs that were made for this lab; they are enough to open its captures.
     """
     began = time.monotonic()
     from lab.errors import CheckFailedError
@@ -41,7 +44,7 @@ def up_command(file: str, name: str | None, as_json: bool) -> None:
             raise CheckFailedError(f"another command is making lab {folder.name}, or ending it; try again")
         note(f"lab {folder.name} is up already; `wireproof down {folder.name}` takes it down")
     else:
-        launch(topology, folder, lock, note_phase)
+        launch(topology, folder, lock, note_phase, lambda text: note(f"warning: {text}"), log_cak=log_cak)
         note(f"lab {folder.name} is up after {time.monotonic() - began:.2f} s: {len(topology.nodes)} nodes, "
              f"{len(topology.links)} segments")  # fmt: skip
     if as_json:

@@ -10,11 +10,12 @@ import functools
 import gc
 import importlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from lab.errors import MachineError, WireproofError
+from lab.holder import status, unsecured
 from lab.holder.adversaries import Adversaries
 from lab.holder.failure import failure
 from lab.holder.loop import Loop
@@ -23,20 +24,26 @@ from lab.holder.phases import Phase, phases
 from lab.holder.supervise import Child, State, Supervisor
 from lab.host.channel import Channel, Message
 from lab.host.namespaces import Place
-from lab.topology.operations import CreateNamespace, ImpairWire, StartBgp, StartCapture, StartDriver
+from lab.topology.operations import AwaitSecured, CreateNamespace, ImpairWire, StartBgp, StartCapture, StartDriver
 
 _PATIENCE = 60.0  # seconds for one step; only a machine that is stuck takes longer
 
 
 @dataclass(slots=True, kw_only=True)
 class Build:
-    """One build. `report` gets each phase's name and seconds; `may_go_on` raises when nobody wants the lab any more."""
+    """One build. `report` gets each phase's name and seconds; `may_go_on` raises when nobody wants the lab any more.
+
+    `warn` gets what does not work although the lab is up; `secured` are the ends, as (node, segment), that MKA has
+    secured so far.
+    """
 
     order: Order
     loop: Loop
     supervisor: Supervisor
     report: Callable[[str, float], None]
     may_go_on: Callable[[], None]
+    warn: Callable[[str], None]
+    secured: Set[tuple[str, str]]
     adversaries: Adversaries
     home: Place = field(default_factory=Place.here)
     places: dict[str, Place] = field(default_factory=dict)
@@ -66,6 +73,8 @@ class Build:
                     self._start_drivers(phase.drivers)
                 if phase.speakers:
                     self._start_routing(phase.speakers)
+                for waiting_for in phase.secured:
+                    self._await_secured(waiting_for)
                 for waiting in phase.awaited:
                     self._await_sessions(waiting.seconds)
         self.supervisor.stop([wirer], _PATIENCE)
@@ -150,6 +159,19 @@ class Build:
             log = self.order.folder.log(operation.node)
             started.append(self.supervisor.start(operation.node, "node", drive, log=log, keep=(place.net, place.uts)))
         self._await_ready(started)
+
+    def _await_secured(self, awaited: AwaitSecured) -> None:
+        """Wait for MKA, and go on without it: a topology may be about a link that does not come."""
+        links = [self.order.topology.link(segment) for segment in awaited.segments]
+        wanted = {(end.node, link.segment) for link in links for end in link.ends}
+        if self.loop.run_until(lambda: wanted <= self.secured, awaited.seconds):
+            return
+        answers: list[dict[str, object]] = []
+        status.gather(self.supervisor, answers.append)
+        self.loop.run_until(lambda: bool(answers))
+        for link in links:
+            if any((end.node, link.segment) not in self.secured for end in link.ends):
+                self.warn(f"{link.segment} is not secured: {unsecured.why(link, answers[0])}")
 
     def _start_routing(self, operations: Iterable[StartBgp]) -> None:
         """One process for all BIRDs, each of which is started where its node is."""

@@ -91,6 +91,7 @@ class Holder:
         )
         self._loop.on_signals((signal.SIGCHLD, signal.SIGTERM, signal.SIGINT), self._signalled)
         self._listener = Listener(order.folder.control)
+        self._secured: set[tuple[str, str]] = set()
         self._home, self._places = Place.here(), dict[str, Place]()
         self._adversaries = Adversaries(order, self._supervisor, self._events, self._home, self._places)
         every = verbs(self._lab) | tampering.verbs(self._adversaries)
@@ -108,6 +109,10 @@ class Holder:
         def report(name: str, seconds: float) -> None:
             launcher.send({"type": "phase", "name": name, "seconds": seconds})
 
+        def warn(text: str) -> None:
+            self._events.record("warning", {"text": text})
+            launcher.send({"type": "warning", "text": text})
+
         self._events.record("building", {"lab": self._order.folder.name, "source": self._order.topology.source})
         build = Build(
             order=self._order,
@@ -115,6 +120,8 @@ class Holder:
             supervisor=self._supervisor,
             report=report,
             may_go_on=self._lab.fail_if_stopping,
+            warn=warn,
+            secured=self._secured,
             adversaries=self._adversaries,
             home=self._home,
             places=self._places,
@@ -150,6 +157,10 @@ class Holder:
         if message["type"] == "event":
             fields = {name: value for name, value in message.items() if name not in ("type", "event")}
             self._events.record(message["event"], fields)
+            if message["event"] == "secured":
+                self._secured.add((message["node"], message["segment"]))
+            elif message["event"] == "unsecured":
+                self._secured.discard((message["node"], message["segment"]))
         elif message["type"] == "key":
             self._write_key(child, message["record"])
         elif message["type"] == "attack-ended":

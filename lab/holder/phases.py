@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lab.topology.operations import (
     AddRoute,
+    AwaitSecured,
     AwaitSessions,
     CreateControlledPort,
     CreateNamespace,
@@ -26,14 +27,15 @@ _OPENS: dict[type, str] = {
     CreateControlledPort: "devices",
     ImpairWire: "impairments",
     StartDriver: "drivers",
+    AwaitSecured: "mka",
     AddRoute: "routes",
     StartBgp: "routing",
     AwaitSessions: "sessions",
 }
 # ... unless it is one of a single kind of operation.
-_ALONE = {"captures", "impairments", "drivers", "routing", "sessions"}
+_ALONE = {"captures", "impairments", "drivers", "mka", "routing", "sessions"}
 # Made by process 1 itself; what is not named here is the wirer's.
-_OWN = (StartCapture, ImpairWire, StartDriver, StartBgp, AwaitSessions)
+_OWN = (StartCapture, ImpairWire, StartDriver, AwaitSecured, StartBgp, AwaitSessions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,11 @@ class Phase:
     def drivers(self) -> tuple[StartDriver, ...]:
         """The drivers to start."""
         return tuple(operation for operation in self.operations if isinstance(operation, StartDriver))
+
+    @property
+    def secured(self) -> tuple[AwaitSecured, ...]:
+        """The links to wait for."""
+        return tuple(operation for operation in self.operations if isinstance(operation, AwaitSecured))
 
     @property
     def speakers(self) -> tuple[StartBgp, ...]:

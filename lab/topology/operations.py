@@ -282,6 +282,23 @@ class StartBgp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitSecured:
+    """Wait until MKA has secured these segments, for at most so many seconds; then go on in any case."""
+
+    kind: ClassVar[str] = "await-secured"
+    segments: tuple[str, ...]
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"wait up to {self.seconds:g} s for MKA to secure {', '.join(self.segments)}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return "nothing to undo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AwaitSessions:
     """Wait until every BGP session is established, for at most so many seconds; then go on in any case."""
 
@@ -312,5 +329,6 @@ Operation = (
     | StartDriver
     | AddRoute
     | StartBgp
+    | AwaitSecured
     | AwaitSessions
 )
