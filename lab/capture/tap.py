@@ -66,6 +66,8 @@ class Tap:
             self._octets += length
         if self._frames != before:
             self._file.flush()
+        else:
+            self.ring.take_error()  # of a wire that is down there is nothing to write
 
     @property
     def frames(self) -> int:

@@ -74,12 +74,14 @@ class Bulk:
 
     def _open_macsec(self, burst: Burst, rows: Column, sa: MacsecSa, tag_end: int, left: Mask) -> None:
         """Open frames of one SA and sender, whose Secure Data starts at `tag_end`."""
+        masks = (sa.pn, sa.nonce_mask)
         opened = sa.open_run(burst.data, burst.starts[rows].tolist(), burst.ends[rows].tolist(), tag_end)
         contents = [content for content in opened if content is not None]
         if not contents:
             return
         rows = rows[np.array([content is not None for content in opened])]
-        tally = self._count(census.MACSEC_ENCRYPTED, burst, rows, left)
+        tally = self._count(census.MACSEC_ENCRYPTED, burst, rows, left, contents)
+        self._observer.seen.collected.macsec_run(sa.identity, masks, burst, rows, tag_end, tally.label)
         plain = plain_inside(contents)
         if census.CLEARTEXT in self._observer.watch.inside:
             plain[:] = False
@@ -89,7 +91,7 @@ class Bulk:
         for place in np.flatnonzero(~plain).tolist():
             row = int(rows[place])
             start = int(burst.starts[row])
-            waiting = Waiting(burst.first_number + row, int(burst.lengths[row]), tally)
+            waiting = Waiting(burst.first_number + row, int(burst.lengths[row]), tally, int(burst.times[row]))
             under = self._observer.look_inside(burst.data[start : start + 12] + contents[place], waiting)
             if under is not None:
                 tally.credit(census.MACSEC_ENCRYPTED, under)
@@ -108,15 +110,19 @@ class Bulk:
             spare = lengths[group] - 8 - opener.least_octets
             fitting = (spare >= 0) & (spare % opener.block_octets == 0)
             rows, starts = rows[fitting], burst.starts[rows[fitting]] + place.start
-            authentic = opener.are_authentic(burst.data, starts.tolist(), (starts + lengths[group][fitting]).tolist())
-            rows = rows[np.array(authentic, np.bool_)]
+            ends = starts + lengths[group][fitting]
+            authentic = np.array(opener.are_authentic(burst.data, starts.tolist(), ends.tolist()), np.bool_)
+            rows, starts, ends = rows[authentic], starts[authentic], ends[authentic]
             if len(rows):
                 tally = self._count(census.ESP, burst, rows, left)
+                octets = (opener.iv_octets, opener.icv_octets)
+                self._observer.seen.collected.esp_run(sas[0].identity, octets, burst, rows, (starts, ends), tally.label)
                 tally.credit(census.ESP, census.UNDER_IPSEC, len(rows))
 
-    def _count(self, kind: int, burst: Burst, rows: Column, left: Mask) -> Tally:
-        """Count the rows, all of one direction, as authentic; give the direction."""
+    def _count(self, kind: int, burst: Burst, rows: Column, left: Mask, contents: list[bytes] | None = None) -> Tally:
+        """Count the rows, all of one direction, as authentic; give the direction. `contents` are from inside MACsec."""
         left[rows] = False
+        self._observer.seen.collected.run(kind, burst, rows, contents)
         self._observer.authenticated(kind, len(rows), int(burst.lengths[rows].sum()))
         return self._observer.seen.directions.of(next(burst.frames(rows[:1])))
 

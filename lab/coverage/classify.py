@@ -147,3 +147,13 @@ BY_LINK_TYPE: Final[dict[int, Callable[[bytes, int], Sight]]] = {
     link.LINUX_SLL: _linux_sll,
     link.LINUX_SLL2: _linux_sll2,
 }
+
+
+def ip_start(octets: bytes, link_type: int) -> int | None:
+    """Where the IP header of a frame begins, behind any tags; None where no EtherType says that there is one."""
+    if link_type != link.ETHERNET:
+        return {link.LINUX_SLL: 16, link.LINUX_SLL2: 20}.get(link_type, 0)
+    start = 12
+    while octets[start : start + 2] in _TAGS:
+        start += 4
+    return start + 2 if octets[start : start + 2] in (b"\x08\x00", b"\x86\xdd") else None

@@ -5,19 +5,23 @@ One pass, in bounded memory. This is the plain way, frame by frame.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, final
 
 from lab.capture.frame import ETHERNET, Frame
 from lab.coverage import census
-from lab.coverage.classify import BY_LINK_TYPE, ethernet
+from lab.coverage.classify import BY_LINK_TYPE, ethernet, ip_start
 from lab.coverage.directions import Directions, Tally
+from lab.coverage.evidence.collected import Collected
+from lab.coverage.evidence.sightings import READABLE
+from lab.coverage.evidence.streams import Seams
 from lab.coverage.fragments import Datagram, Reassembly
 from lab.coverage.internet import guess, transport
 from lab.coverage.notes import Notes
 from lab.coverage.opening import Openers
 from lab.coverage.sight import Found, Sight, forbidden
-from lab.coverage.tokens import Tokens
+from lab.coverage.tokens import Sighting, Tokens
 
 _MOST_NESTED: Final = 4  # MACsec in MACsec
 
@@ -46,6 +50,7 @@ class Observation:
     dropped: int = 0
     notes: Notes = field(default_factory=Notes)
     directions: Directions = field(default_factory=Directions)
+    collected: Collected = field(default_factory=Collected)
 
 
 class Waiting(NamedTuple):
@@ -54,6 +59,7 @@ class Waiting(NamedTuple):
     number: int
     length: int
     tally: Tally
+    time_ns: int
 
 
 @final
@@ -67,6 +73,7 @@ class Observer:
         self.tokens: Final = tokens
         self._outermost: Final[Reassembly[Waiting]] = Reassembly()
         self._inside: Final[Reassembly[Waiting]] = Reassembly()
+        self._seams: Final = tuple(Seams(tokens) for _ in range(4))  # by the layers around them
         self._now = 0
         self._link_type = ETHERNET
 
@@ -78,10 +85,12 @@ class Observer:
         seen.octets += length
         self._now = now
         self._link_type = link_type
-        waiting = Waiting(number, length, seen.directions.of(frame))
+        waiting = Waiting(number, length, seen.directions.of(frame), now)
         sight = BY_LINK_TYPE[link_type](octets, length)
-        if self.tokens and self.tokens.are_in(octets):
-            self._found_token(waiting, 0, readable=sight.kind == census.MACSEC_INTEGRITY_ONLY)
+        seen.collected.frame(frame)
+        if self.tokens:
+            self._search(octets, ip_start(octets, link_type), waiting, 0,
+                         readable=sight.kind == census.MACSEC_INTEGRITY_ONLY)  # fmt: skip
         cut = len(octets) < length
         if cut:
             seen.cut += 1
@@ -94,6 +103,7 @@ class Observer:
         else:
             found = self.openers.open(sight, octets, link_type)
             self._count(found, waiting)
+            seen.collected.opened(frame, sight, found)
             under = self._follow(found, (waiting,), 0)
             if under is not None:
                 waiting.tally.credit(found.kind, under)
@@ -119,6 +129,7 @@ class Observer:
         kind = found.kind
         self.seen.class_frames[kind] += 1
         self.seen.class_octets[kind] += waiting.length
+        self.seen.collected.classified(kind, waiting.time_ns)
         if kind in self.watch.outermost:
             self.seen.notes.add(census.NAMES[kind], "", waiting.number)
         if kind == census.MALFORMED:
@@ -137,27 +148,34 @@ class Observer:
 
     def _follow(self, found: Found, waiting: tuple[Waiting, ...], under: int, depth: int = 0) -> int | None:
         """Count a unit's check and go on inside it; give the layers it was under, None where that is not known yet."""
+        last = waiting[-1]
         if found.outcome is None:
+            if found.kind == census.IKE and found.content:
+                self.seen.collected.ike(found.content, last.number, last.time_ns, protected=False)
             return under
         protocol = census.PROTOCOL_OF[found.kind]
         self.seen.units[protocol][found.outcome] += 1
         if found.outcome != census.AUTHENTICATED:
+            last.tally.failed += found.outcome == census.FAILED
             code = f"{protocol}-{census.OUTCOMES[found.outcome].replace('_', '-')}"
             self.seen.notes.add(code, found.reason, *(each.number for each in waiting))
             return under
+        self.seen.collected.unit(found, last.number, last.time_ns, last.tally.label)
         if protocol == "macsec":
-            return self.look_inside(found.content, waiting[-1], depth + 1)
+            return self.look_inside(found.content, last, depth + 1)
+        if protocol == "ike":
+            self.seen.collected.ike(found.content, last.number, last.time_ns, protected=True)
         if protocol == "esp":
             under |= census.UNDER_IPSEC
-            if self.tokens and self.tokens.are_in(found.content):
-                self._found_token(waiting[-1], under)
+            if self.tokens:
+                self._search(found.content, 0, last, under)
         return under
 
     def look_inside(self, octets: bytes, waiting: Waiting, depth: int = 1) -> int | None:
         """Classify and open what was inside MACsec; give the layers, None where a datagram is not whole yet."""
         under = census.UNDER_MACSEC
-        if self.tokens and self.tokens.are_in(octets):
-            self._found_token(waiting, under)
+        if self.tokens:
+            self._search(octets, ip_start(octets, ETHERNET), waiting, under)
         sight = ethernet(octets, len(octets))
         if sight.fragment is not None:
             self._collect(sight, octets, waiting, self._inside, cut=False)
@@ -187,8 +205,8 @@ class Observer:
                 self._count_inside(found, each)
             else:
                 self._count(found, each)
-        if datagram.is_complete and found.kind == census.CLEARTEXT and self.tokens.are_in(payload):
-            self._found_token(waiting[-1], under)
+        if self.tokens and datagram.is_complete and found.kind == census.CLEARTEXT:
+            self._search(payload, None, waiting[-1], under)
         final = self._follow(found, waiting, under)
         for each in waiting:
             each.tally.credit(found.kind, under if final is None else final)
@@ -210,7 +228,19 @@ class Observer:
             self.seen.notes.add(f"{protocol}-incomplete", "IP fragments whose datagram never became whole", *numbers)
         return Found(kind, None)
 
-    def _found_token(self, waiting: Waiting, under: int, *, readable: bool = False) -> None:
+    def _search(
+        self, octets: bytes, ip_start: int | None, waiting: Waiting, under: int, *, readable: bool = False
+    ) -> None:
+        """Look for tokens in octets, and in the TCP stream that they are a part of."""
+        found = self.tokens.found_in(octets)
+        if ip_start is not None and not readable:
+            found |= self._seams[under].packet(octets, ip_start)
+        if found:
+            self._found_token(found, waiting, under, readable=readable)
+
+    def _found_token(self, found: Iterable[Sighting], waiting: Waiting, under: int, *, readable: bool) -> None:
+        form = READABLE if readable else under
+        self.seen.collected.sightings.add(found, form, waiting.tally.label, waiting.number, waiting.time_ns)
         if readable:
             waiting.tally.readable += 1
             self.seen.notes.add("token-readable", "", waiting.number)

@@ -33,6 +33,16 @@ class Opener(Protocol):
         """What the payload's length is a multiple of."""
         ...
 
+    @property
+    def iv_octets(self) -> int:
+        """The length of the IV, 0 for none."""
+        ...
+
+    @property
+    def icv_octets(self) -> int:
+        """The length of the ICV."""
+        ...
+
     def open(self, header: bytes, body: bytes, high: bytes) -> bytes | None:
         """The payload with its trailer, or None where the ICV says no.
 
@@ -74,6 +84,8 @@ class _AeadOpener:
 
     least_octets: Final = 8 + 1 + _ICV_OCTETS
     block_octets: Final = 1
+    iv_octets: Final = 8
+    icv_octets: Final = _ICV_OCTETS
 
     def __init__(self, aead: Aead, salt: bytes) -> None:
         self._open: Final = aead.open
@@ -106,6 +118,8 @@ class _GmacOpener:
 
     least_octets: Final = 8 + 1 + _ICV_OCTETS
     block_octets: Final = 1
+    iv_octets: Final = 8
+    icv_octets: Final = _ICV_OCTETS
 
     def __init__(self, aead: Aead, salt: bytes) -> None:
         self._open: Final = aead.open
@@ -132,8 +146,8 @@ class _MacOpener:
     ) -> None:
         self.block_octets: Final = encryption.block_octets
         self.least_octets: Final = encryption.iv_octets + max(encryption.block_octets, 1) + integrity.icv_octets
-        self._iv_octets: Final = encryption.iv_octets
-        self._icv_octets: Final = integrity.icv_octets
+        self.iv_octets: Final = encryption.iv_octets
+        self.icv_octets: Final = integrity.icv_octets
         self._hmac: Final = None if integrity.hash_name is None else HmacKey(integrity.hash_name, integrity_key)
         self._cmac_key: Final = integrity_key
         cipher = {"ENCR_3DES": "3DES", "ENCR_DES": "DES"}.get(encryption.name, "AES")
@@ -141,22 +155,22 @@ class _MacOpener:
         self._reveal: Final = reveal
 
     def open(self, header: bytes, body: bytes, high: bytes) -> bytes | None:
-        sealed, icv = body[: -self._icv_octets], body[-self._icv_octets :]
+        sealed, icv = body[: -self.icv_octets], body[-self.icv_octets :]
         if self._hmac is None:
             mac = aes_cmac(self._cmac_key, header + sealed + high)
         else:
             mac = self._hmac.digest(header, sealed, high)
-        if not equal(mac[: self._icv_octets], icv):
+        if not equal(mac[: self.icv_octets], icv):
             return None
         if self._cbc is None:
             return sealed
-        return self._cbc.decrypt(sealed[: self._iv_octets], sealed[self._iv_octets :]) if self._reveal else b""
+        return self._cbc.decrypt(sealed[: self.iv_octets], sealed[self.iv_octets :]) if self._reveal else b""
 
     def are_authentic(self, data: bytes, starts: Iterable[int], ends: Iterable[int]) -> list[bool]:
         if self._hmac is None:
             return _one_by_one(self, data, starts, ends)
         answers: list[bool] = []
-        keep, fork, icv_octets = answers.append, self._hmac.fork, self._icv_octets
+        keep, fork, icv_octets = answers.append, self._hmac.fork, self.icv_octets
         for start, end in zip(starts, ends, strict=True):
             icv = end - icv_octets
             context = fork()

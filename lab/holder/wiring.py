@@ -44,7 +44,8 @@ class _Wirer:
         self._sockets: dict[str, Netlink] = {}
 
     def apply(self, operations: Iterable[Operation]) -> dict[str, object]:
-        """Apply one after the other; an error names the one that failed."""
+        """Apply one after the other, then have links that are now up in use; an error names the one that failed."""
+        raised = []
         for operation in operations:
             try:
                 self._apply(operation)
@@ -52,6 +53,11 @@ class _Wirer:
                 return {"error": f"{operation}: {error}", "exit_code": error.exit_code}
             except OSError as error:
                 return {"error": f"{operation}: {error.strerror or error}", "exit_code": ExitCode.CANNOT}
+            if isinstance(operation, BringUp):
+                raised.append(operation)
+        for operation in raised:
+            self._enter(operation.node)
+            devices.has_link(operation.device)
         return {"result": None}
 
     def _apply(self, operation: Operation) -> None:

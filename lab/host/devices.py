@@ -18,7 +18,7 @@ _TUNSETIFF, _TUNSETPERSIST = 0x400454CA, 0x400454CB
 _IFF_TAP, _IFF_NO_PI, _IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
 
 _SIOCETHTOOL = 0x8946
-_GET_STRINGS, _GET_SET_INFO, _SET_FEATURES = 0x1B, 0x37, 0x3B
+_GET_LINK, _GET_STRINGS, _GET_SET_INFO, _SET_FEATURES = 0x0A, 0x1B, 0x37, 0x3B
 _FEATURES = 4  # ETH_SS_FEATURES
 _NAME_OCTETS = 32
 
@@ -73,6 +73,21 @@ def open_tun() -> int:
         ) from None
     except OSError as error:
         raise MachineError(f"{_TUN} cannot be opened: {error.strerror}", fix="sudo modprobe tun") from error
+
+
+def has_link(device: str) -> bool:
+    """Whether a device can carry frames: it is up, and so is its other end.
+
+    The kernel takes a device into use some time after it has been told to, and drops until then what is sent there
+    without a word. Asking has it done at once.
+
+    Raises:
+        OSError: there is no such device.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        question = bytearray(struct.pack("II", _GET_LINK, 0))
+        _ethtool(any_socket, device, question)
+    return bool(struct.unpack_from("I", question, 4)[0])
 
 
 def disable_offloads(device: str, offloads: Iterable[str]) -> None:

@@ -94,6 +94,13 @@ class PacketRing:
         self._count_arrivals()
         return self._dropped
 
+    def take_error(self) -> int:
+        """The socket's error, which is then no more, or 0: that its device is down, as every one is at first.
+
+        Until it is taken the descriptor counts as readable, whatever the ring holds.
+        """
+        return self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
     def _count_arrivals(self) -> None:
         # struct tpacket_stats_v3: frames seen, dropped, times the ring was full; reading them sets them to zero.
         seen, dropped, _ = struct.unpack("=III", self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 12))
