@@ -38,7 +38,8 @@ def verify_command(
     """
     from lab.capture import keylog
     from lab.cli.console import print_json
-    from lab.coverage.examine import Segment, examine
+    from lab.coverage.examine import examine
+    from lab.coverage.segment import Segment
     from lab.report.as_json import as_json as document
     from lab.report.terminal import print_report
 

@@ -112,7 +112,7 @@ class MacsecOpener:
             salt = key.salt or b""
             identity = of_macsec(
                 sak=key.sak.reveal(), sci=key.sci, an=key.an, suite=key.cipher_suite, ssci=key.ssci, salt=salt,
-                learned=False,
+                offset=key.confidentiality_offset, learned=False,
             )  # fmt: skip
             sa = Sa(identity, key.sak, key.sci, key.ssci, salt, key.confidentiality_offset, key.first_pn)
             self._sas.setdefault((key.sci, key.an), []).insert(0, sa)
@@ -172,6 +172,7 @@ def _learned_sas(learned: DistributedSak, sci: bytes) -> list[Sa]:
 def _learned_sa(learned: DistributedSak, sci: bytes, ssci: bytes | None, first_pn: int) -> Sa:
     salt = b"" if ssci is None else learned.salt
     identity = of_macsec(
-        sak=learned.sak.reveal(), sci=sci, an=learned.an, suite=learned.cipher_suite, ssci=ssci, salt=salt, learned=True
-    )
+        sak=learned.sak.reveal(), sci=sci, an=learned.an, suite=learned.cipher_suite, ssci=ssci, salt=salt,
+        offset=learned.confidentiality_offset, learned=True,
+    )  # fmt: skip
     return Sa(identity, learned.sak, sci, ssci, salt, learned.confidentiality_offset, first_pn)

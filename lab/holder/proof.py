@@ -20,8 +20,9 @@ from lab.canary.canary import Canary, plan_canaries
 from lab.canary.exchange import Exchange, Outcome
 from lab.capture import keylog
 from lab.coverage.document import CanaryReport, Report
-from lab.coverage.examine import Segment, examine
+from lab.coverage.examine import examine
 from lab.coverage.judge import Evidence
+from lab.coverage.segment import Segment
 from lab.errors import CheckFailedError
 from lab.holder.client import Client
 from lab.host.entering import Entrance

@@ -24,7 +24,7 @@ class KeyIdentity:
 
     `protocol` is macsec, esp or ike; `name` says whose it is, as `macsec-sak 0200000000010001 an 0`; `key` is its id.
     `domain` is alike for all units whose nonces must differ: the same key, and the same fixed part of the nonce.
-    `number_bits` is how far packet or sequence numbers can count, 0 where there are none.
+    `number_bits` is how far packet or sequence numbers can count. `offset` is MACsec's confidentiality offset.
     """
 
     protocol: str
@@ -35,6 +35,7 @@ class KeyIdentity:
     domain: str
     number_bits: int
     confidential: bool = True
+    offset: int = 0
 
     def __hash__(self) -> int:
         return hash(self.domain)  # one look-up a unit: quick, and good enough to tell keys apart
@@ -54,8 +55,9 @@ class Used(NamedTuple):
 
 
 def of_macsec(
-    *, sak: bytes, sci: bytes, an: int, suite: str, ssci: bytes | None, salt: bytes, learned: bool
-) -> KeyIdentity:
+    *, sak: bytes, sci: bytes, an: int, suite: str, ssci: bytes | None, salt: bytes, offset: int,
+    learned: bool,
+) -> KeyIdentity:  # fmt: skip
     """The identity of a SAK as one SC uses it (802.1AE-2018 14.5, 14.7)."""
     # The nonce is SCI || PN, or with XPN (SSCI || PN) xor salt: what stands before the PN belongs to the domain.
     fixed = sci if ssci is None else bytes(a ^ b for a, b in zip(ssci, salt[:4], strict=True))
@@ -67,6 +69,7 @@ def of_macsec(
         key_bits=8 * len(sak),
         domain=key_id(sak, b"nonce", fixed),
         number_bits=32 if ssci is None else 64,
+        offset=offset,
     )
 
 
