@@ -24,6 +24,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("observe", "Show a node's log."),
     "plan": ("plan", "Print what `up` would do, and do nothing."),
     "prove": ("prove", "Send canaries through a lab and prove what each segment carried."),
+    "report": ("report", "Report on a lab's captures: table, HTML, JUnit, JSON."),
+    "save": ("save", "Put a lab's captures, verdict and report into one archive."),
     "shell": ("enter", "Open a shell in a node."),
     "status": ("observe", "Show a lab's nodes and segments."),
     "up": ("lifecycle", "Stand a topology up."),

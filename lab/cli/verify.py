@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lab.cli.renderings import Renderings, hand_out, rendering_options
 from lab.errors import ExitCode, InputError, Problem
 
 if TYPE_CHECKING:
@@ -28,20 +29,27 @@ if TYPE_CHECKING:
     " frames readable. SEGMENT is the capture's name without its endings. Repeatable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@rendering_options
 def verify_command(
-    captures: tuple[Path, ...], key_logs: tuple[Path, ...], expectations: tuple[str, ...], as_json: bool
+    captures: tuple[Path, ...],
+    key_logs: tuple[Path, ...],
+    expectations: tuple[str, ...],
+    as_json: bool,
+    html: Path | None,
+    junit: Path | None,
+    rules: tuple[str, ...],
 ) -> ExitCode:
     """Prove what captures carried, from their octets and a key log alone.
 
     Each CAPTURE (pcap or pcapng, plain or gzipped) is one segment. Every frame is classified, whatever is protected is
     checked with the keys, and the verdict is printed: proven, violated or unproven.
     """
+    from dataclasses import replace
+
     from lab.capture import keylog
-    from lab.cli.console import print_json
     from lab.coverage.examine import examine
+    from lab.coverage.provenance import formed_here
     from lab.coverage.segment import Segment
-    from lab.report.as_json import as_json as document
-    from lab.report.terminal import print_report
 
     names = segment_names(captures)
     expected = read_expectations(expectations, names)
@@ -53,11 +61,8 @@ def verify_command(
         ],
         keys,
     )
-    if as_json:
-        print_json(document(report))
-    else:
-        print_report(report)
-    return report.verdict.exit_code
+    report = replace(report, provenance=formed_here())
+    return hand_out(report, Renderings(html=html, junit=junit, as_json=as_json, rules=rules))
 
 
 def segment_names(captures: Sequence[Path]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from lab.coverage import census
-from lab.coverage.document import Count, DirectionReport, Report, SegmentReport, Units
+from lab.coverage.document import CanaryReport, Count, DirectionReport, Report, SegmentReport, Units
 from lab.coverage.downgrades import downgrades
 from lab.coverage.evidence.collected import Collected
 from lab.coverage.evidence.ike_story import Child, IkeSa, tell
@@ -16,6 +16,7 @@ from lab.coverage.facts import (
     ChildReport,
     IkeSaReport,
     KeyReport,
+    PathReport,
     RandomnessReport,
     ResidueReport,
     SaReport,
@@ -32,8 +33,10 @@ _MOST_SAS: Final = 1000
 _MOST_COMMON_LENGTHS: Final = 5
 
 
-def assemble(observed: Sequence[Observed]) -> Report:
-    """The report on segments that were observed, each judged by itself and against the others' keys."""
+def assemble(
+    observed: Sequence[Observed], *, canaries: CanaryReport | None = None, path: PathReport | None = None
+) -> Report:
+    """The report on segments that were observed, each judged by itself, and its keys against those of the others."""
     discipline = examine_reuse([(each.segment.name, each.seen.collected.ledger) for each in observed])
     shared = _shared_keys(observed)
     segments = []
@@ -41,7 +44,7 @@ def assemble(observed: Sequence[Observed]) -> Report:
         name = each.segment.name
         hygiene = Hygiene(name=name, discipline=discipline, lifetimes=each.segment.lifetimes, shared=shared[name])
         segments.append(_segment(each, hygiene))
-    report = Report(segments=tuple(segments), keys=_keys(observed))
+    report = Report(segments=tuple(segments), canaries=canaries, path=path, keys=_keys(observed))
     return replace(report, evidence=of_report(report))
 
 

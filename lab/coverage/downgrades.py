@@ -22,10 +22,8 @@ def _checks(report: SegmentReport, expect: Expectation | None) -> Iterator[Check
     yield _offset(report)
     yield _must_be_secure(report, expect)
     yield _null(report)
-    yield _by_findings(
-        report, "strong transforms", ("weak-encryption", "weak-integrity", "weak-prf"), "weak transforms"
-    )
-    yield _by_findings(report, "strong key exchange", ("weak-group",), "a weak Diffie-Hellman group")
+    yield _by_findings(report, "strong transforms", ("weak-encryption", "weak-integrity", "weak-prf"), "weak transform")
+    yield _by_findings(report, "strong key exchange", ("weak-group",), "weak Diffie-Hellman group")
     yield _pfs(report)
     yield _version(report)
     yield _selectors(report)
@@ -87,7 +85,7 @@ def _by_findings(report: SegmentReport, name: str, codes: tuple[str, ...], what:
         sa for sa in report.sas if sa.protocol != "macsec"
     ]  # fmt: skip
     status = MET if known else NOT_OBSERVED
-    return Check(name=name, status=status, text=f"no {what.removeprefix('a ')} was agreed on" if known
+    return Check(name=name, status=status, text=f"no {what} was agreed on" if known
                  else "no negotiation was seen" if group else "no IPsec was authenticated")  # fmt: skip
 
 

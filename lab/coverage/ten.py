@@ -41,7 +41,7 @@ def of_segment(report: SegmentReport, expect: Expectation | None) -> tuple[Evide
         _downgrades(report),
         _nonces(report),
         _lifetimes(report),
-        Evidence(kind=PATH, status=NOT_OBSERVED, text="told for the whole path"),
+        Evidence(kind=PATH, status=NOT_OBSERVED, text="told of the whole, canary by canary"),
         _residue(report),
         _provenance(report),
     )
@@ -74,11 +74,7 @@ def _census(report: SegmentReport) -> Evidence:
     malformed = report.census.get("malformed")
     counted = sum(count.frames for count in report.census.values())
     octets = sum(count.octets for count in report.census.values())
-    classes = len(report.census)
-    text = (
-        f"{report.frames} frames, {report.octets} octets, each in exactly one of {classes}"
-        f" class{'' if classes == 1 else 'es'}"
-    )
+    text = f"{report.frames} frames, {report.octets} octets, each in exactly one class ({len(report.census)} occurred)"
     if not report.frames:
         return Evidence(kind=CENSUS, status=NOT_OBSERVED, text="the capture holds no frames")
     if (counted, octets) != (report.frames, report.octets):
@@ -198,7 +194,7 @@ def _paths(report: Report) -> Evidence:
         return Evidence(kind=PATH, status=NOT_OBSERVED, text="no canary was followed")
     bad = [segment.segment for segment in report.segments if _has(segment, "canary-")]
     hops = sum(len({hop.segment for hop in path.hops}) for path in seen)
-    text = f"{len(seen)} canaries followed over {hops} segments"
+    text = f"{len(seen)} canaries followed, {hops} times seen on a segment"
     if bad:
         return Evidence(kind=PATH, status=NOT_MET, text=f"{text}; unprotected on {', '.join(bad)}")
     return Evidence(kind=PATH, status=MET, text=f"{text}; each was where it should be, in the form it should have")

@@ -13,16 +13,14 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab.canary.canary import Canary, plan_canaries
 from lab.canary.exchange import Exchange, Outcome
 from lab.capture import keylog
-from lab.coverage.document import CanaryReport, Report
-from lab.coverage.examine import examine
-from lab.coverage.judge import Evidence
-from lab.coverage.segment import Segment
+from lab.coverage.document import Report
+from lab.coverage.proof import Proof, SentCanary, examine_lab
 from lab.errors import CheckFailedError
 from lab.holder.client import Client
 from lab.host.entering import Entrance
@@ -82,34 +80,43 @@ def flush_captures(client: Client) -> tuple[Captured, ...]:
 def prove(client: Client, topology: Topology, timeout: float) -> Report:
     """Send canaries through a lab, then judge each segment by its whole capture, from the lab's first frame on.
 
+    What was sent is kept in the lab's folder, so that the same can be judged again.
+
     Raises:
         CheckFailedError: the lab ended meanwhile.
     """
     outcomes = send_canaries(client, topology, timeout)
-    captured = {each.segment: each for each in flush_captures(client)}
-    tokens = tuple(each.canary.token for each in outcomes if each.canary.is_searchable)
-    keys = keylog.read(client.folder.keys) if client.folder.keys.exists() else []
-    report = examine(
-        (
-            Segment(
-                name=link.segment,
-                capture=captured[link.segment].path,
-                expect=link.expect,
-                evidence=Evidence(tokens=tokens, minimum_frames=LEAST_FRAMES, dropped=captured[link.segment].dropped),
-            )
-            for link in topology.links
-        ),
-        keys,
+    captured = flush_captures(client)
+    proof = Proof(
+        canaries=tuple(_sent(each) for each in outcomes),
+        minimum_frames=LEAST_FRAMES,
+        dropped={each.segment: each.dropped for each in captured if each.dropped},
     )
-    lost = tuple(_describe(each) for each in outcomes if not each.arrived)
-    return replace(report, canaries=CanaryReport(sent=len(outcomes), lost=lost))
+    keep(client.folder.proof, proof)
+    keys = keylog.read(client.folder.keys) if client.folder.keys.exists() else ()
+    return examine_lab(topology, {each.segment: each.path for each in captured}, keys, proof)
 
 
-def _describe(outcome: Outcome) -> str:
+def keep(path: Path, proof: Proof) -> None:
+    """Write down what was sent; a reader sees all of it or nothing."""
+    new = path.with_name(f".{path.name}")
+    new.touch(mode=0o600)
+    new.write_text(json.dumps(proof.as_json()) + "\n")
+    new.replace(path)
+
+
+def _sent(outcome: Outcome) -> SentCanary:
     canary = outcome.canary
-    return (
-        f"{canary.transport} with {canary.payload_octets} octets from {canary.source.node} to {canary.target.node}, "
-        f"sent {outcome.attempts} times"
+    return SentCanary(
+        number=canary.number,
+        token=canary.token.decode(),
+        transport=str(canary.transport),
+        source=canary.source.node,
+        target=canary.target.node,
+        octets=canary.payload_octets,
+        searched=canary.is_searchable,
+        arrived=outcome.arrived,
+        attempts=outcome.attempts,
     )
 
 

@@ -25,6 +25,7 @@ _LONGEST_IV: Final = 16
 _ICV: Final = 16
 _SC: Final = 0x20
 _TAGS: Final = frozenset({b"\x81\x00", b"\x88\xa8", b"\x91\x00"})
+_WORTH_A_LOOK: Final = 84
 _SAMPLED: Final = frozenset({*census.CLEAR, census.MACSEC_ENCRYPTED, census.ESP})
 
 
@@ -75,7 +76,7 @@ class Collected:
         self.residue.run(burst, rows)
         key = census.NAMES[kind]
         if self.specimens.wants(key, burst.first_number + int(rows[0]), telling=True):
-            telling = [True] if contents is None else map(carries_ip, contents)
+            telling = [True] if contents is None else map(tells, contents)
             place = next((place for place, tells in enumerate(telling) if tells), None)
             first = rows[:1] if place is None else rows[place : place + 1]
             self.specimens.offer(key, next(burst.frames(first)), telling=place is not None)
@@ -148,17 +149,19 @@ def nearest_numbers(low: Unsigned, near: int) -> Unsigned:
 
 
 def _tells(frame: Frame, found: Found) -> bool:
-    """Whether there is something to see in a frame: opened, if it is protected, and with IP in it."""
+    """Whether there is something to see in a frame: opened, if it is protected, and with enough of IP in it."""
     if found.kind == census.CLEARTEXT:
-        return frame.link_type != ETHERNET or carries_ip(frame.octets[12:])
+        return frame.link_type != ETHERNET or tells(frame.octets[12:])
     if found.outcome == census.AUTHENTICATED and census.PROTOCOL_OF[found.kind] == "macsec":
-        return carries_ip(found.content[12:])
+        return tells(found.content[12:])
     return found.outcome in (None, census.AUTHENTICATED)
 
 
-def carries_ip(octets: bytes) -> bool:
-    """Whether an Ethernet frame's octets from behind the addresses on are those of an IP packet."""
+def tells(octets: bytes) -> bool:
+    """Whether an Ethernet frame's octets from behind the addresses on are those of an IP packet worth a look."""
     start = 0
+    if len(octets) < _WORTH_A_LOOK:
+        return False
     while octets[start : start + 2] in _TAGS:
         start += 4
     return octets[start : start + 2] in (b"\x08\x00", b"\x86\xdd")

@@ -83,8 +83,8 @@ def _ethernet(octets: bytes) -> Iterator[Layer]:
     fields += [("VLAN tag", f"VID {tag.vlan}, priority {tag.priority}") for tag in header.tags]
     name = _ETHER_TYPES.get(header.ether_type, "length" if header.is_length else "unknown")
     fields.append(("EtherType", f"{header.ether_type:#06x} ({name})"))
-    yield Layer(name="Ethernet", start=0, end=header.length, fields=tuple(fields))
     start = header.length
+    yield Layer(name="Ethernet", start=0, end=start - 2 if header.ether_type == 0x88E5 else start, fields=tuple(fields))
     if header.ether_type == 0x88E5:
         yield from _macsec(octets, start - 2)
     elif header.ether_type in (0x0800, 0x86DD):
@@ -122,8 +122,8 @@ def _eapol(octets: bytes, start: int) -> Iterator[Layer]:
     basic = octets[body : body + 4 + length]
     yield _layer(
         "basic parameter set", body, body + 4 + length,
-        ("MKA version", basic[0]), ("key server priority", basic[1]), ("key server", "yes" if basic[2] & 0x80 else "no"),
-        ("SCI", basic[4:12].hex()), ("member", basic[12:24].hex()),
+        ("MKA version", basic[0]), ("key server priority", basic[1]),
+        ("key server", "yes" if basic[2] & 0x80 else "no"), ("SCI", basic[4:12].hex()), ("member", basic[12:24].hex()),
         ("message number", int.from_bytes(basic[24:28], "big")), ("CKN", basic[32:].hex()),
     )  # fmt: skip
     position = body + 4 + (length + 3 & ~3)
@@ -230,7 +230,8 @@ def _ike_fields(kind: int, body: bytes) -> Iterator[tuple[str, str]]:
     elif kind in (ike.TS_I, ike.TS_R):
         yield "selectors", "; ".join(ike.selectors(body))
     elif kind == ike.NOTIFY and len(body) >= 4:
-        yield "type", str(int.from_bytes(body[2:4], "big"))
+        number = int.from_bytes(body[2:4], "big")
+        yield "type", ike.NOTIFIES.get(number, str(number))
     else:
         yield "octets", str(len(body))
 

@@ -17,7 +17,10 @@ MOST_ITEMS: Final = 64  # of each field
 _MOST_KNOWN: Final = 1 << 14
 _SC: Final = 0x20
 _TAGS: Final = frozenset({b"\x81\x00", b"\x88\xa8", b"\x91\x00"})
-_PROTOCOLS: Final = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 50: "ESP", 51: "AH", 58: "ICMPv6"}
+_PROTOCOLS: Final = {
+    0: "IPv6 hop-by-hop options", 1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 43: "IPv6 routing", 44: "IPv6 fragment",
+    50: "ESP", 51: "AH", 58: "ICMPv6", 60: "IPv6 options",
+}  # fmt: skip
 _ETHER_TYPES: Final = {
     b"\x08\x00": "IPv4", b"\x08\x06": "ARP", b"\x86\xdd": "IPv6", b"\x88\x8e": "EAPOL", b"\x88\xe5": "MACsec",
     b"\x88\xcc": "LLDP", b"\x88\x09": "slow protocols", b"\x88\x08": "MAC control",
