@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lab.cli.console import note
 from lab.cli.renderings import Renderings, hand_out, rendering_options
 from lab.errors import ExitCode, InputError, Problem
 
@@ -43,6 +44,9 @@ def verify_command(
 
     Each CAPTURE (pcap or pcapng, plain or gzipped) is one segment. Every frame is classified, whatever is protected is
     checked with the keys, and the verdict is printed: proven, violated or unproven.
+
+    A bundle that `wireproof save` made, given instead of captures, is gone through again: its verdict must be the one
+    that was saved, but for the clock.
     """
     from dataclasses import replace
 
@@ -50,7 +54,18 @@ def verify_command(
     from lab.coverage.examine import examine
     from lab.coverage.provenance import formed_here
     from lab.coverage.segment import Segment
+    from lab.report.again import form_again
+    from lab.report.bundle import is_bundle, unpacked
 
+    renderings = Renderings(html=html, junit=junit, as_json=as_json, rules=rules)
+    if any(map(is_bundle, captures)):
+        if len(captures) > 1 or expectations:
+            raise InputError("a bundle is verified by itself, against the expectations that are in it")
+        keys = [key for key_log in key_logs for key in keylog.read(key_log)] if key_logs else None
+        with unpacked(captures[0]) as bundle:
+            report = form_again(bundle, keys)
+        note("the verdict is the one that was saved, but for the clock")
+        return hand_out(report, renderings)
     names = segment_names(captures)
     expected = read_expectations(expectations, names)
     keys = [key for key_log in key_logs for key in keylog.read(key_log)]
@@ -62,7 +77,7 @@ def verify_command(
         keys,
     )
     report = replace(report, provenance=formed_here())
-    return hand_out(report, Renderings(html=html, junit=junit, as_json=as_json, rules=rules))
+    return hand_out(report, renderings)
 
 
 def segment_names(captures: Sequence[Path]) -> list[str]:

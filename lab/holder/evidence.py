@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,13 @@ class LabEvidence:
     captures: Mapping[str, Path]
     keys: tuple[Key, ...]
     proof: Proof
+
+    def seeds(self) -> list[dict[str, object]]:
+        """What happened in the lab by a seed, so that it can be made to happen again."""
+        if not self.folder.events.exists():
+            return []
+        events = [json.loads(line) for line in self.folder.events.read_text().splitlines()]
+        return [event for event in events if "seed" in event]
 
 
 def take_evidence(name: str | None) -> LabEvidence:
