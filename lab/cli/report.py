@@ -25,7 +25,7 @@ def report_command(
     junit: Path | None,
     rules: tuple[str, ...],
 ) -> ExitCode:
-    r"""Report on what LAB's captures hold so far: of a lab that runs, or of one that was taken down.
+    """Report on what LAB's captures hold so far: of a lab that runs, or of one that was taken down.
 
     Nothing is sent. Canaries are those of the last `prove`. Without --html, --junit or --json, or beside them, the
     table is printed; a FILE of - is standard output, instead of the table.
@@ -33,7 +33,7 @@ def report_command(
     \b
     wireproof report --html report.html --rules rfc-9206
     wireproof report expressroute-direct --json -
-    """
+    """  # noqa: D301 - click's sign for lines that stay as they are
     from dataclasses import replace
 
     from lab.coverage.provenance import formed_here

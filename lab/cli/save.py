@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--with-keys", is_flag=True, help="Put the key log in, too; the archive is then yours alone (mode 0600).")
 @lab_option
 def save_command(file: Path, with_keys: bool, lab_name: str | None) -> ExitCode:
-    r"""Put a lab's topology, captures, verdict and report, versions and seeds into FILE, a .tar.gz.
+    """Put a lab's topology, captures, verdict and report, versions and seeds into FILE, a .tar.gz.
 
     `wireproof verify FILE` forms the same verdict again, on any machine. Keys are left out unless you say --with-keys;
     whoever verifies then needs the key log.
@@ -28,7 +28,7 @@ def save_command(file: Path, with_keys: bool, lab_name: str | None) -> ExitCode:
     \b
     wireproof save evidence.tar.gz --with-keys
     wireproof verify evidence.tar.gz
-    """
+    """  # noqa: D301 - click's sign for lines that stay as they are
     import json
     from dataclasses import replace
     from tempfile import TemporaryDirectory

@@ -89,7 +89,12 @@ def _segment(observed: Observed, hygiene: Hygiene) -> SegmentReport:
         specimens=observed.specimens,
     )
     report = replace(report, downgrades=downgrades(report, segment.expect))
-    return replace(report, evidence=of_segment(report, segment.expect))
+    report = replace(report, evidence=of_segment(report, segment.expect))
+    if observed.filter is None:
+        return report
+    said = f"only frames that pass the filter `{observed.filter}` were judged; {observed.excluded} were not"
+    reasons = (*report.reasons, said)
+    return replace(report, reasons=reasons, filter=observed.filter, excluded=observed.excluded)
 
 
 def _units(protocol: str, seen: Observation) -> Units:

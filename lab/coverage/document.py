@@ -136,7 +136,8 @@ class SegmentReport:
     """One segment: what was expected, what was seen, and the verdict with its reasons.
 
     `census` has the classes that occurred, by name; `units` the four protocols. `cut` counts frames cut by the snap
-    length, `dropped` those that the tap lost. `ends` are the nodes that it joins, where they are known.
+    length, `dropped` those that the tap lost, `excluded` those that did not pass the `filter` and were not looked at.
+    `ends` are the nodes that it joins, where they are known.
     """
 
     segment: str
@@ -153,6 +154,8 @@ class SegmentReport:
     cut: int
     dropped: int
     findings: tuple[Finding, ...]
+    filter: str | None = None
+    excluded: int = 0
     ends: tuple[str, str] | None = None
     first_time: int | None = None
     last_time: int | None = None

@@ -11,16 +11,16 @@ from typing import Final, NamedTuple, final
 
 from lab.capture.frame import ETHERNET, Frame
 from lab.coverage import census
-from lab.coverage.classify import BY_LINK_TYPE, ethernet, ip_start
+from lab.coverage.classify import BY_LINK_TYPE, ethernet
 from lab.coverage.directions import Directions, Tally
 from lab.coverage.evidence.collected import Collected
 from lab.coverage.evidence.sightings import READABLE
-from lab.coverage.evidence.streams import Seams
 from lab.coverage.fragments import Datagram, Reassembly
 from lab.coverage.internet import guess, transport
 from lab.coverage.notes import Notes
 from lab.coverage.opening import Openers
 from lab.coverage.sight import Found, Sight, forbidden
+from lab.coverage.streams import Streams
 from lab.coverage.tokens import Sighting, Tokens
 
 _MOST_NESTED: Final = 4  # MACsec in MACsec
@@ -71,9 +71,9 @@ class Observer:
         self.seen: Final = Observation()
         self.watch: Final = watch
         self.tokens: Final = tokens
+        self._streams: Final[Streams[Waiting]] = Streams(tokens)
         self._outermost: Final[Reassembly[Waiting]] = Reassembly()
         self._inside: Final[Reassembly[Waiting]] = Reassembly()
-        self._seams: Final = tuple(Seams(tokens) for _ in range(4))  # by the layers around them
         self._now = 0
         self._link_type = ETHERNET
 
@@ -86,11 +86,11 @@ class Observer:
         self._now = now
         self._link_type = link_type
         waiting = Waiting(number, length, seen.directions.of(frame), now)
-        sight = BY_LINK_TYPE[link_type](octets, length)
         seen.collected.frame(frame)
-        if self.tokens:
-            self._search(octets, ip_start(octets, link_type), waiting, 0,
-                         readable=sight.kind == census.MACSEC_INTEGRITY_ONLY)  # fmt: skip
+        sight = BY_LINK_TYPE[link_type](octets, length)
+        if self.tokens and self.tokens.are_in(octets):
+            found_here = self.tokens.found_in(octets)
+            self._found_token(found_here, waiting, 0, readable=sight.kind == census.MACSEC_INTEGRITY_ONLY)
         cut = len(octets) < length
         if cut:
             seen.cut += 1
@@ -104,18 +104,33 @@ class Observer:
             found = self.openers.open(sight, octets, link_type)
             self._count(found, waiting)
             seen.collected.opened(frame, sight, found)
+            self._across(sight, octets, waiting, 0)
             under = self._follow(found, (waiting,), 0)
             if under is not None:
                 waiting.tally.credit(found.kind, under)
 
-    def authenticated(self, kind: int, frames: int, octets: int) -> None:
-        """Count frames that were found authentic elsewhere, all but what is inside them."""
+    def count(self, kind: int, numbers: list[int], octets: int) -> None:
+        """Count frames that were classified elsewhere, and are authentic where they are protected."""
         seen = self.seen
-        seen.frames += frames
+        seen.frames += len(numbers)
         seen.octets += octets
-        seen.class_frames[kind] += frames
+        seen.class_frames[kind] += len(numbers)
         seen.class_octets[kind] += octets
-        seen.units[census.PROTOCOL_OF[kind]][census.AUTHENTICATED] += frames
+        if kind in census.PROTOCOL_OF:
+            seen.units[census.PROTOCOL_OF[kind]][census.AUTHENTICATED] += len(numbers)
+        if kind in self.watch.outermost:
+            seen.notes.add(census.NAMES[kind], "", *numbers)
+
+    def count_inside(self, kind: int, numbers: list[int]) -> bool:
+        """The same for what was inside MACsec; tells whether that was protected again."""
+        seen = self.seen
+        seen.inside_frames[kind] += len(numbers)
+        if kind in self.watch.inside:
+            seen.notes.add(f"inside-{census.NAMES[kind]}", "", *numbers)
+        protected = kind in census.PROTOCOL_OF
+        if protected:
+            seen.units[census.PROTOCOL_OF[kind]][census.AUTHENTICATED] += len(numbers)
+        return protected
 
     def finish(self) -> Observation:
         """Give up what has not become whole; give all that was seen."""
@@ -148,10 +163,10 @@ class Observer:
 
     def _follow(self, found: Found, waiting: tuple[Waiting, ...], under: int, depth: int = 0) -> int | None:
         """Count a unit's check and go on inside it; give the layers it was under, None where that is not known yet."""
-        last = waiting[-1]
+        last, collected = waiting[-1], self.seen.collected
         if found.outcome is None:
             if found.kind == census.IKE and found.content:
-                self.seen.collected.ike(found.content, last.number, last.time_ns, protected=False)
+                collected.ike(found.content, last.number, last.time_ns, protected=False)
             return under
         protocol = census.PROTOCOL_OF[found.kind]
         self.seen.units[protocol][found.outcome] += 1
@@ -160,22 +175,22 @@ class Observer:
             code = f"{protocol}-{census.OUTCOMES[found.outcome].replace('_', '-')}"
             self.seen.notes.add(code, found.reason, *(each.number for each in waiting))
             return under
-        self.seen.collected.unit(found, last.number, last.time_ns, last.tally.label)
+        collected.unit(found, last.number, last.time_ns, last.tally.label)
         if protocol == "macsec":
-            return self.look_inside(found.content, last, depth + 1)
+            return self._look_inside(found.content, last, depth + 1)
         if protocol == "ike":
-            self.seen.collected.ike(found.content, last.number, last.time_ns, protected=True)
+            collected.ike(found.content, last.number, last.time_ns, protected=True)
         if protocol == "esp":
             under |= census.UNDER_IPSEC
-            if self.tokens:
-                self._search(found.content, 0, last, under)
+            if self.tokens and self.tokens.are_in(found.content):
+                self._found_token(self.tokens.found_in(found.content), last, under)
         return under
 
-    def look_inside(self, octets: bytes, waiting: Waiting, depth: int = 1) -> int | None:
+    def _look_inside(self, octets: bytes, waiting: Waiting, depth: int) -> int | None:
         """Classify and open what was inside MACsec; give the layers, None where a datagram is not whole yet."""
         under = census.UNDER_MACSEC
-        if self.tokens:
-            self._search(octets, ip_start(octets, ETHERNET), waiting, under)
+        if self.tokens and self.tokens.are_in(octets):
+            self._found_token(self.tokens.found_in(octets), waiting, under)
         sight = ethernet(octets, len(octets))
         if sight.fragment is not None:
             self._collect(sight, octets, waiting, self._inside, cut=False)
@@ -184,6 +199,7 @@ class Observer:
             return under
         found = self.openers.open(sight, octets, ETHERNET)
         self._count_inside(found, waiting)
+        self._across(sight, octets, waiting, under)
         return self._follow(found, (waiting,), under, depth)
 
     def _collect(
@@ -199,24 +215,25 @@ class Observer:
         payload = datagram.payload()
         waiting = tuple(datagram.waiting)
         under = 0 if reassembly is self._outermost else census.UNDER_MACSEC
-        found = self._open_datagram(datagram, payload)
+        found = self._open_datagram(datagram, payload, under)
         for each in waiting:
             if under:
                 self._count_inside(found, each)
             else:
                 self._count(found, each)
-        if self.tokens and datagram.is_complete and found.kind == census.CLEARTEXT:
-            self._search(payload, None, waiting[-1], under)
+        if datagram.is_complete and found.kind == census.CLEARTEXT and self.tokens.are_in(payload):
+            self._found_token(self.tokens.found_in(payload), waiting[-1], under)
         final = self._follow(found, waiting, under)
         for each in waiting:
             each.tally.credit(found.kind, under if final is None else final)
 
-    def _open_datagram(self, datagram: Datagram[Waiting], payload: bytes) -> Found:
+    def _open_datagram(self, datagram: Datagram[Waiting], payload: bytes, under: int) -> Found:
         first = datagram.first
         if datagram.conflict:
             return forbidden("IP fragments that contradict each other (RFC 5722 3)")
         if datagram.is_complete and not datagram.cut:
             sight = transport(payload, first.protocol, 0, len(payload), first.destination)
+            self._across(sight, payload, datagram.waiting[-1], under)
             return self.openers.open(sight, payload, self._link_type)
         sight = guess(payload, first)
         kind = self.openers.kind(sight, payload)
@@ -228,17 +245,14 @@ class Observer:
             self.seen.notes.add(f"{protocol}-incomplete", "IP fragments whose datagram never became whole", *numbers)
         return Found(kind, None)
 
-    def _search(
-        self, octets: bytes, ip_start: int | None, waiting: Waiting, under: int, *, readable: bool = False
-    ) -> None:
-        """Look for tokens in octets, and in the TCP stream that they are a part of."""
-        found = self.tokens.found_in(octets)
-        if ip_start is not None and not readable:
-            found |= self._seams[under].packet(octets, ip_start)
-        if found:
-            self._found_token(found, waiting, under, readable=readable)
+    def _across(self, sight: Sight, octets: bytes, waiting: Waiting, under: int) -> None:
+        """Look for tokens that lie across the segments of a TCP connection."""
+        if self.tokens and sight.kind == census.CLEARTEXT and sight.end:
+            where = (under, sight.destination)
+            for across in self._streams.segment(where, octets, sight.start, sight.end, waiting):
+                self._found_token(across.found, across.who, under)
 
-    def _found_token(self, found: Iterable[Sighting], waiting: Waiting, under: int, *, readable: bool) -> None:
+    def _found_token(self, found: Iterable[Sighting], waiting: Waiting, under: int, *, readable: bool = False) -> None:
         form = READABLE if readable else under
         self.seen.collected.sightings.add(found, form, waiting.tally.label, waiting.number, waiting.time_ns)
         if readable:

@@ -29,9 +29,11 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """A segment whose capture was read to its end."""
+    """A segment whose capture was read; with a `filter`, so many frames were `excluded` by it."""
 
     segment: Segment
     seen: Observation
     sha256: str
     specimens: tuple[SpecimenReport, ...] = ()
+    filter: str | None = None
+    excluded: int = 0

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lab.capture import keylog
 from lab.capture.keys import Key
 from lab.coverage.document import Report
 from lab.coverage.proof import Proof, examine_lab, read_proof
 from lab.errors import InputError
 from lab.holder.client import Client
 from lab.holder.labs import is_listening, known
-from lab.holder.proof import flush_captures
+from lab.holder.proof import flush_captures, keys_to_judge_by
 from lab.host.state import LabFolder, folders
 from lab.model.topology import Topology
 from lab.topology.load import load
@@ -27,7 +26,7 @@ class LabEvidence:
     folder: LabFolder
     topology: Topology
     captures: Mapping[str, Path]
-    keys: tuple[Key, ...]
+    keys: Sequence[Key]
     proof: Proof
 
     def seeds(self) -> list[dict[str, object]]:
@@ -55,7 +54,7 @@ def take_evidence(name: str | None) -> LabEvidence:
             captured = flush_captures(client)
         proof = replace(proof, dropped={each.segment: each.dropped for each in captured if each.dropped})
     captures = {link.segment: folder.captures / f"{link.segment}.pcapng" for link in topology.links}
-    keys = keylog.read(folder.keys) if folder.keys.exists() else ()
+    keys = keys_to_judge_by(folder, topology)
     return LabEvidence(folder=folder, topology=topology, captures=captures, keys=keys, proof=proof)
 
 

@@ -11,7 +11,7 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +19,15 @@ from pathlib import Path
 from lab.canary.canary import Canary, plan_canaries
 from lab.canary.exchange import Exchange, Outcome
 from lab.capture import keylog
+from lab.capture.keys import Key
 from lab.coverage.document import Report
 from lab.coverage.proof import Proof, SentCanary, examine_lab
 from lab.errors import CheckFailedError
+from lab.holder import caks
 from lab.holder.client import Client
 from lab.host.entering import Entrance
 from lab.host.processes import fork
+from lab.host.state import LabFolder
 from lab.model.topology import Topology
 
 LEAST_FRAMES = 4  # in each direction of a segment
@@ -77,10 +80,11 @@ def flush_captures(client: Client) -> tuple[Captured, ...]:
     )
 
 
-def prove(client: Client, topology: Topology, timeout: float) -> Report:
+def prove(client: Client, topology: Topology, timeout: float, *, with_saks: bool = False) -> Report:
     """Send canaries through a lab, then judge each segment by its whole capture, from the lab's first frame on.
 
-    What was sent is kept in the lab's folder, so that the same can be judged again.
+    Where a link's CAKs are on file, they are all that it is judged with, unless `with_saks`. What was sent is kept in
+    the lab's folder, so that the same can be judged again.
 
     Raises:
         CheckFailedError: the lab ended meanwhile.
@@ -93,7 +97,7 @@ def prove(client: Client, topology: Topology, timeout: float) -> Report:
         dropped={each.segment: each.dropped for each in captured if each.dropped},
     )
     keep(client.folder.proof, proof)
-    keys = keylog.read(client.folder.keys) if client.folder.keys.exists() else ()
+    keys = keys_to_judge_by(client.folder, topology, with_saks=with_saks)
     return examine_lab(topology, {each.segment: each.path for each in captured}, keys, proof)
 
 
@@ -103,6 +107,17 @@ def keep(path: Path, proof: Proof) -> None:
     new.touch(mode=0o600)
     new.write_text(json.dumps(proof.as_json()) + "\n")
     new.replace(path)
+
+
+def keys_to_judge_by(folder: LabFolder, topology: Topology, *, with_saks: bool = False) -> Sequence[Key]:
+    """The keys of a lab's key log; where a link's CAKs are on file, without its SAKs unless `with_saks`."""
+    keys = keys_on_file(folder)
+    return keys if with_saks else caks.without_saks(keys, topology, caks.on_file(keys))
+
+
+def keys_on_file(folder: LabFolder) -> Sequence[Key]:
+    """The keys of a lab's key log, if it has one."""
+    return keylog.read(folder.keys) if folder.keys.exists() else ()
 
 
 def _sent(outcome: Outcome) -> SentCanary:

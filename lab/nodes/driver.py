@@ -1,28 +1,24 @@
-"""The driver of a node: it opens the ports of the node's tagged and protected links, keys them, and moves frames.
+"""The driver of a node: a process of its own, in the node's namespace, that runs the node's parts in one loop.
 
-It runs in a process of its own, in the node's namespace, and hears and answers process 1 by its channel. A key that it
-uses is in the lab's key log before the first frame under it.
+It hears and answers process 1 by its line. A key that it uses is in the lab's key log before the first frame under it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Final, final
 
 from dataplane.batch import Batch
-from dataplane.macsec.events import PnExhausted, SecyEvent
-from dataplane.macsec.secy import SecY
 from dataplane.wire.ethernet import HEADER_OCTETS, TAG_OCTETS
+from lab.errors import InputError
 from lab.host.channel import Channel, Message
-from lab.host.packet import PacketPort, keep_kernel_off
-from lab.host.tap import Kind, TunTapPort
-from lab.model.link import Interface, Link
 from lab.model.topology import Node, Topology
-from lab.nodes.edge import Edge
-from lab.nodes.loop import Loop, Turn
-from lab.nodes.static import static_secy
-from lab.ports.port import Port
-from lab.ports.tagged import TaggedPort
+from lab.nodes.gateway import Gateway
+from lab.nodes.line import Line
+from lab.nodes.link_end import LinkEnd
+from lab.nodes.loop import Loop
+from lab.nodes.part import Part
 
 # Enough frames to make the fixed cost of a turn small, few enough octets to stay in the processor's cache.
 _BATCH_OCTETS: Final = 192 << 10
@@ -36,10 +32,10 @@ def run(node: Node, topology: Topology, secrets: Mapping[str, bytes], control: C
         InputError: a secret is not what its link needs.
         MachineError: a device is not there, or may not be used.
     """
-    driver = _Driver(node, control)
+    driver = _Driver(node, Line(node.name, control))
     try:
         driver.open(topology, secrets)
-        control.send({"type": "ready"})
+        driver.line.ready()
         driver.loop.run()
     except (EOFError, BrokenPipeError):
         return  # process 1 has gone, and with it the lab
@@ -49,99 +45,73 @@ def run(node: Node, topology: Topology, secrets: Mapping[str, bytes], control: C
 
 @final
 class _Driver:
-    """A driver's loop and edges, by segment."""
+    """A driver's loop, line and parts."""
 
-    def __init__(self, node: Node, control: Channel) -> None:
+    def __init__(self, node: Node, line: Line) -> None:
         self.loop: Final = Loop()
+        self.line: Final = line
         self._node: Final = node
-        self._control: Final = control
-        self._edges: Final[dict[str, Edge]] = {}
+        self._parts: Final[list[Part]] = []
 
     def open(self, topology: Topology, secrets: Mapping[str, bytes]) -> None:
-        """Open and key everything; return when the keys are on file."""
+        """Open everything; parts begin to work when the keys are on file."""
         ends = [(link, end) for link, end in topology.interfaces(self._node.name) if end.controlled_device]
         clear, wire = _work_space(max((end.wire_mtu for _, end in ends), default=HEADER_OCTETS))
-        records = []
         for link, end in ends:
-            secy = None
-            if link.macsec is not None:
-                keyed = static_secy(link, end, link.macsec, secrets)
-                secy = keyed.secy
-                records.append(keyed.key_record)
-            controlled, common = _open_ports(link, end)
-            edge = Edge(controlled=controlled, common=common, secy=secy, clear=clear, wire=wire)
-            self._edges[link.segment] = edge
-            self.loop.watch(controlled, edge.outward if secy is None else self._telling(link.segment, secy, edge))
-            self.loop.watch(common, edge.inward)
-        self._write_keys(records)
-        self.loop.watch(self._control, self._listen)
+            self._parts.append(LinkEnd(link, end, secrets, self.line, clear, wire))
+        if topology.tunnels(self._node.name):
+            self._parts.append(Gateway(self._node.name, topology, secrets, self.line))
+        self.line.write_keys(record for part in self._parts for record in part.key_records)
+        for part in self._parts:
+            part.join(self.loop)
+        self.loop.watch(self.line, self._listen)
+        self.loop.time(self)
+
+    def next_timeout(self) -> float | None:
+        """At once, when something was said while a part waited for its keys to be on file."""
+        return -math.inf if self.line.has_waiting else None
+
+    def handle_timer(self, now: float) -> None:
+        """Listen to what was said meanwhile."""
+        del now
+        self._listen()
 
     def close(self) -> None:
-        """Close the ports and the loop."""
-        for edge in self._edges.values():
-            edge.close()
+        """Close the parts and the loop."""
+        for part in self._parts:
+            part.close()
         self.loop.close()
-
-    def _telling(self, segment: str, secy: SecY, edge: Edge) -> Turn:
-        """The outward turn of an edge whose SecY may have something to tell afterwards: PNs are used by sending."""
-
-        def turn() -> bool:
-            more = edge.outward()
-            while (event := secy.next_event()) is not None:
-                self._control.send({"type": "event", "node": self._node.name, "segment": segment, **_event(event)})
-            return more
-
-        return turn
-
-    def _write_keys(self, records: list[Mapping[str, object]]) -> None:
-        """Have the keys on file before anything is sent under them."""
-        for record in records:
-            self._control.send({"type": "key", "record": record})
-        written = 0
-        while written < len(records):
-            self._control.wait()
-            message = self._control.receive()
-            if message is not None and message["type"] == "key-written":
-                written += 1
-            elif message is not None and message["type"] == "stop":
-                raise EOFError
 
     def _listen(self) -> bool:
         """Do what process 1 says."""
-        while (message := self._control.receive()) is not None:
+        while (message := self.line.receive()) is not None:
             match message["type"]:
                 case "stop":
                     self.loop.stop()
                 case "status":
-                    self._control.send({"type": "status", "id": message["id"], "status": self._status()})
+                    self.line.status(message, self._status())
                 case "command":
-                    error = f"the driver of {self._node.name} knows no verb {message['verb']!r}"
-                    self._control.send({"type": "reply", "id": message["id"], "error": error})
+                    self._command(message)
         return False
 
-    def _status(self) -> Message:
-        return {"segments": {segment: edge.status() for segment, edge in self._edges.items()}}
+    def _command(self, message: Message) -> None:
+        """Pass a command on to the part that it names by `part`."""
+        name = message.get("part")
+        try:
+            for part in self._parts:
+                if part.name == name:
+                    self.line.reply(message, part.command(message["verb"], message))
+                    return
+            names = ", ".join(part.name for part in self._parts)
+            raise InputError(f"the driver of {self._node.name} has no part {name!r}; it has {names or 'none'}")
+        except InputError as error:
+            self.line.refuse(message, str(error))
 
-
-def _event(event: SecyEvent) -> dict[str, object]:
-    if isinstance(event, PnExhausted):
-        return {"event": "pn-exhausted", "an": event.an}
-    return {"event": "pn-threshold", "an": event.an, "next_pn": event.next_pn}
-
-
-def _open_ports(link: Link, end: Interface) -> tuple[Port, Port]:
-    """The controlled and the common port of one end; tags are put on and taken off between TAP and SecY."""
-    assert end.controlled_device is not None
-    controlled: Port = TunTapPort(end.controlled_device, Kind.TAP)
-    if link.tag.vids:
-        controlled = TaggedPort(controlled, link.tag.vids)
-    try:
-        common = PacketPort(end.device)
-        keep_kernel_off(end.device)
-    except BaseException:
-        controlled.close()
-        raise
-    return controlled, common
+    def _status(self) -> dict[str, object]:
+        status: dict[str, dict[str, object]] = {"segments": {}}
+        for part in self._parts:
+            status.setdefault(part.kind, {})[part.name] = part.status()
+        return dict(status)
 
 
 def _work_space(wire_mtu: int) -> tuple[Batch, Batch]:

@@ -52,6 +52,7 @@ def iso(time_ns: int) -> str:
 
 
 def _segment(segment: SegmentReport) -> Json:
+    filtered = {} if segment.filter is None else {"filter": segment.filter, "excluded": segment.excluded}
     return {
         "segment": segment.segment,
         "capture": segment.capture,
@@ -65,6 +66,7 @@ def _segment(segment: SegmentReport) -> Json:
         **{name: _units(units) for name, units in segment.units.items()},
         "cut": segment.cut,
         "dropped": segment.dropped,
+        **filtered,
         "directions": [_direction(direction) for direction in segment.directions],
         "findings": [_finding(finding) for finding in segment.findings],
         "ends": None if segment.ends is None else list(segment.ends),

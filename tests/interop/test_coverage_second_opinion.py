@@ -17,10 +17,12 @@ from tests.unit.lab.coverage.packets import A4, B4, SPI_AB, A, B, esp_key, frame
 
 pytestmark = pytest.mark.interop
 
+MKA = "5"  # IEEE 802.1X-2020 table 11-3: the EAPOL packet type of an MKPDU
+
 # The first of these protocols that tshark sees in a frame, and what the census makes of such frames.
 CLASS_OF = {
     "macsec": {census.MACSEC_ENCRYPTED, census.MACSEC_INTEGRITY_ONLY},
-    "mka": {census.MKA},
+    f"eapol {MKA}": {census.MKA},
     "isakmp": {census.IKE},
     "esp": {census.ESP, census.ESP_NULL},
     "arp": {census.CONTROL},
@@ -34,16 +36,17 @@ def test_tshark_sees_the_same_protocols(tmp_path: Path) -> None:
     every = renumber(frame for name in NAMES for frame in frames_of(name))
     path = write_pcap(tmp_path / "all.pcap", every)
     ran = subprocess.run(
-        ["tshark", "-n", "-r", str(path), "-T", "fields", "-e", "frame.protocols"],
+        ["tshark", "-n", "-r", str(path), "-T", "fields", "-e", "frame.protocols", "-e", "eapol.type"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     said = ran.stdout.splitlines()
     assert len(said) == len(every)
-    for frame, protocols in zip(every, said, strict=True):
+    for frame, (protocols, packet_type) in zip(every, (line.split("\t") for line in said), strict=True):
         sight = classify(frame.octets, frame.original_length)
         if sight.kind == FRAGMENT:
             continue
-        seen = [protocol for protocol in protocols.split(":") if protocol in CLASS_OF]
+        named = [f"eapol {packet_type}" if protocol == "eapol" else protocol for protocol in protocols.split(":")]
+        seen = [protocol for protocol in named if protocol in CLASS_OF]
         assert seen, protocols
         assert sight.kind in CLASS_OF[seen[0]], (frame.number, protocols)
 

@@ -187,7 +187,7 @@ def snmp(pair: Pair, node: str) -> dict[str, int]:
 def test_the_channel_tells_keys_first_answers_and_ends_it() -> None:
     def work(pair: Pair) -> object:
         channel = pair.channels["a"]
-        channel.send({"type": "command", "id": 7, "verb": "dance"})
+        channel.send({"type": "command", "id": 7, "part": "a--b", "verb": "dance"})
         answer = pair.hear("a")
         channel.send({"type": "stop"})
         assert channel.wait(10)
@@ -203,7 +203,7 @@ def test_the_channel_tells_keys_first_answers_and_ends_it() -> None:
         ("macsec-sak", "0200000000010001", "00000002"),
         ("macsec-sak", "0200000000020001", "00000001"),
     ]
-    assert answer == {"type": "reply", "id": 7, "error": "the driver of a knows no verb 'dance'"}
+    assert answer == {"type": "reply", "id": 7, "error": "the end of a--b knows no verb 'dance'"}
     assert ended == {"type": "end"}
     assert codes == [0, 0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ ADDRESSES = bytes.fromhex("020000000002020000000001")
 class World:
     """A veth pair, left and right, with a tap on the left end; to be made in an isolated world."""
 
-    def __init__(self, folder: Path, *, taps: int = 1) -> None:
+    def __init__(self, folder: Path, *, taps: int = 1, is_up: bool = True) -> None:
         from netaddr import EUI
 
         from lab.capture import tap
@@ -52,8 +53,11 @@ class World:
         for spec in specs:
             spec.socket.close()
         assert self.hear()["type"] == "ready"
-        for device in ("left", "right"):
-            netlink.bring_up(device)
+        if is_up:
+            for device in ("left", "right"):
+                netlink.bring_up(device)
+            assert devices.has_link("left")
+            assert devices.has_link("right")
         self.left, self.right = PacketPort("left"), PacketPort("right")
 
     def hear(self) -> Any:
@@ -69,8 +73,8 @@ class World:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
-def tapped(folder: Path, work: Callable[[World], object], *, taps: int = 1) -> Any:
-    return isolated(lambda: work(World(folder, taps=taps)))
+def tapped(folder: Path, work: Callable[[World], object], *, taps: int = 1, is_up: bool = True) -> Any:
+    return isolated(lambda: work(World(folder, taps=taps, is_up=is_up)))
 
 
 def burst(port: PacketPort, frames: int, octets: int) -> None:
@@ -159,6 +163,25 @@ def test_all_taps_of_a_lab_are_served_by_the_one_process(tmp_path: Path) -> None
     assert {tuple(state.values()) for state in flushed.values()} == {(500, 50000, 0)}
     assert refused == {"type": "reply", "id": 4, "error": "captures know the verb flush, not 'dance'"}
     assert code == 0
+
+
+def test_a_wire_that_is_down_costs_no_time(tmp_path: Path) -> None:
+    def work(world: World) -> object:
+        used = []
+        for _ in range(2):
+            time.sleep(0.5)
+            used.append(processor_seconds(world.pid))
+        return [used[1] - used[0], world.flush(), world.stop()]
+
+    used, flushed, code = tapped(tmp_path, work, taps=3, is_up=False)
+    assert used < 0.2
+    assert {state["dropped"] for state in flushed.values()} == {0}
+    assert code == 0
+
+
+def processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_stop_writes_out_what_is_left_and_so_does_the_end_of_process_1(tmp_path: Path) -> None:

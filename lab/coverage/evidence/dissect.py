@@ -34,16 +34,21 @@ _PARAMETER_SETS: Final = {
     6: "KMD", 7: "announcement", 8: "XPN", 255: "ICV indicator",
 }  # fmt: skip
 _ICV: Final = 16
+_COOKED: Final = {
+    link.LINUX_SLL: ("Linux cooked header", 16),
+    link.LINUX_SLL2: ("Linux cooked header", 20),
+    link.BSD_LOOPBACK: ("loopback header", 4),
+    link.OPENBSD_LOOPBACK: ("loopback header", 4),
+}
 
 
 def dissect(octets: bytes, link_type: int) -> tuple[Layer, ...]:
     """The headers of a frame; where one cannot be read, a layer says so."""
     if link_type == link.ETHERNET:
         return tuple(_guarded(_ethernet(octets), octets))
-    if link_type in (link.LINUX_SLL, link.LINUX_SLL2):
-        start = 16 if link_type == link.LINUX_SLL else 20
-        cooked = Layer(name="Linux cooked header", start=0, end=start, fields=())
-        return (cooked, *_guarded(_ip(octets, start), octets))
+    if link_type in _COOKED:
+        name, start = _COOKED[link_type]
+        return (Layer(name=name, start=0, end=start, fields=()), *_guarded(_ip(octets, start), octets))
     return tuple(_guarded(_ip(octets, 0), octets))
 
 

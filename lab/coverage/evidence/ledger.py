@@ -7,22 +7,19 @@ ICV are the same, for all practical purposes, and others are not.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias, final
+from typing import Final, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lab.capture.burst import Burst, Column
 from lab.coverage.evidence.identity import KeyIdentity, Used
 from lab.coverage.evidence.spool import Rows, Spool
+from lab.coverage.evidence.uses import Uses
+from lab.coverage.numbers import Numbers
 
 ROW: Final = np.dtype([("number", "<u8"), ("nonce", "<u8"), ("icv", "<u8"), ("frame", "<u4"), ("sa", "<u4")])
 _BATCH: Final = 4096
 _MOST_DIRECTIONS: Final = 8
-_LONG: Final = np.dtype(">u8")
-_SHORT: Final = np.dtype(">u4")
-
-Unsigned: TypeAlias = NDArray[np.uint64]
 
 
 @final
@@ -98,27 +95,20 @@ class Ledger:
         use.lowest, use.highest = min(use.lowest, number), max(use.highest, number)
 
     def run(
-        self,
-        identity: KeyIdentity,
-        burst: Burst,
-        rows: Column,
-        columns: tuple[Unsigned, Unsigned, Unsigned],
-        octets: int,
-        direction: str,
+        self, identity: KeyIdentity, burst: Burst, rows: Column, numbers: Numbers, uses: Uses, directions: list[str]
     ) -> None:
-        """Enter the units of rows of a burst, in ascending order: numbers, nonces, ICV ends."""
-        numbers, nonces, icvs = columns
+        """Enter the units of rows of a burst, in ascending order."""
         entered = np.empty(len(rows), ROW)
-        entered["number"], entered["nonce"], entered["icv"] = numbers, nonces, icvs
+        entered["number"], entered["nonce"], entered["icv"] = numbers, uses.nonces, uses.icvs
         entered["frame"] = burst.first_number + rows
         entered["sa"] = self._places.setdefault(identity, len(self._places))
         self._settle()
         self._spool.append(entered)
         times = burst.times[rows]
         self._use(identity, SaUse(
-            units=len(rows), octets=octets, first_frame=int(entered["frame"][0]), last_frame=int(entered["frame"][-1]),
-            first_time=int(times.min()), last_time=int(times.max()), lowest=int(numbers.min()),
-            highest=int(numbers.max()), directions=[direction],
+            units=len(rows), octets=int(uses.octets.sum()), first_frame=int(entered["frame"][0]),
+            last_frame=int(entered["frame"][-1]), first_time=int(times.min()), last_time=int(times.max()),
+            lowest=int(numbers.min()), highest=int(numbers.max()), directions=directions,
         ))  # fmt: skip
 
     def merge(self, other: Ledger) -> None:
@@ -140,17 +130,3 @@ class Ledger:
         if self._waiting:
             self._spool.append(np.array(self._waiting, ROW))
             self._waiting = []
-
-
-def octet_columns(data: bytes, positions: Column) -> Unsigned:
-    """The eight octets at each position, as unsigned numbers."""
-    octets = np.frombuffer(data, np.uint8)
-    columns: Unsigned = octets[positions[:, None] + np.arange(8)].view(_LONG)[:, 0].astype(np.uint64)
-    return columns
-
-
-def short_columns(data: bytes, positions: Column) -> Unsigned:
-    """The four octets at each position, as unsigned numbers."""
-    octets = np.frombuffer(data, np.uint8)
-    columns: Unsigned = octets[positions[:, None] + np.arange(4)].view(_SHORT)[:, 0].astype(np.uint64)
-    return columns

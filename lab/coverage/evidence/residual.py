@@ -6,12 +6,15 @@ Frames whose headers were seen before are known by a few octets, so that most fr
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from typing import Final, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lab.capture import frame as link
 from lab.capture.burst import Burst, Column
+from lab.coverage.columns import gather
 
 MOST_ITEMS: Final = 64  # of each field
 _MOST_KNOWN: Final = 1 << 14
@@ -27,10 +30,9 @@ _ETHER_TYPES: Final = {
 }  # fmt: skip
 _EXCHANGES: Final = {34: "IKE_SA_INIT", 35: "IKE_AUTH", 36: "CREATE_CHILD_SA", 37: "INFORMATIONAL"}
 _HEAD: Final = 46  # Ethernet, IPv4, UDP, SPI: what a run looks at
-_MACSEC_KEY: Final = np.arange(15)
-_MACSEC_SCI_KEY: Final = np.array([*range(15), *range(20, 28)])
-_IP_KEY: Final = np.array([*range(14), 20, 21, 23, *range(26, 38)])
-_NATT_KEY: Final = np.array([*range(14), 20, 21, 23, *range(26, 38), *range(42, 46)])
+_STARTS: Final = {link.LINUX_SLL: 16, link.LINUX_SLL2: 20, link.BSD_LOOPBACK: 4, link.OPENBSD_LOOPBACK: 4}
+_REACH: Final = 72  # the same in IPv6, and what makes it a multiple of 8
+_EXTENSIONS: Final = np.array([0, 43, 44, 60])
 
 
 @final
@@ -45,6 +47,7 @@ class Residue:
         self.overflowing: Final[set[str]] = set()
         self.lengths: Final[dict[int, int]] = {}
         self._known: Final[set[bytes]] = set()
+        self._marks: Final[set[int]] = set()
 
     def frame(self, octets: bytes, length: int, link_type: int) -> None:
         """Look at one frame."""
@@ -52,20 +55,25 @@ class Residue:
         self._head(octets, link_type)
 
     def run(self, burst: Burst, rows: Column) -> None:
-        """Look at rows of a burst that are Ethernet, untagged, of 48 octets at the least, and alike in kind."""
-        lengths, counts = np.unique(burst.lengths[rows], return_counts=True)
-        for length, count in zip(lengths.tolist(), counts.tolist(), strict=True):
-            self.lengths[length] = self.lengths.get(length, 0) + count
-        first = int(burst.starts[rows[0]])
-        head = burst.data[first : first + _HEAD]
-        octets = np.frombuffer(burst.data, np.uint8)
-        keys = octets[burst.starts[rows][:, None] + _key_of(head)]
-        if len(rows) > 1 and np.any(keys != keys[0]):
-            rows = rows[np.sort(np.unique(keys, axis=0, return_index=True)[1])]
-        else:
-            rows = rows[:1]
-        for start in burst.starts[rows].tolist():
-            self._head(burst.data[start : start + 256], link.ETHERNET)
+        """Look at rows of a burst, all of them whole Ethernet frames."""
+        counts = np.bincount(burst.lengths[rows])
+        for length in np.flatnonzero(counts).tolist():
+            self.lengths[length] = self.lengths.get(length, 0) + int(counts[length])
+        starts, ends = burst.starts[rows], burst.ends[rows]
+        # Of a short frame the next one's octets would be looked at, too: that makes it new, and does no harm.
+        fits = starts + _REACH <= len(burst.data)
+        marks, simple = _marks(gather(burst.data, starts[fits], _REACH))
+        firsts = np.unique(marks[simple], return_index=True)[1]
+        places = np.flatnonzero(fits)[simple][firsts]
+        for place, mark in zip(places.tolist(), marks[simple][firsts].tolist(), strict=True):
+            if mark not in self._marks:
+                if len(self._marks) < _MOST_KNOWN:
+                    self._marks.add(mark)
+                self._head(burst.data[int(starts[place]) : int(ends[place])], link.ETHERNET)
+        rest = np.ones(len(rows), np.bool_)
+        rest[np.flatnonzero(fits)[simple]] = False
+        for place in np.flatnonzero(rest).tolist():
+            self._head(burst.data[int(starts[place]) : int(ends[place])], link.ETHERNET)
 
     def merge(self, other: Residue) -> None:
         """Add what the part that follows has shown."""
@@ -78,7 +86,7 @@ class Residue:
 
     def _head(self, octets: bytes, link_type: int) -> None:
         if link_type != link.ETHERNET:
-            start = {link.LINUX_SLL: 16, link.LINUX_SLL2: 20}.get(link_type, 0)
+            start = _STARTS.get(link_type, 0)
             self._ip(octets, start)
             return
         key = _key(octets)
@@ -157,11 +165,42 @@ class Residue:
             self.overflowing.add(name)
 
 
-def _key_of(head: bytes) -> Column:
-    """Where in a frame the octets are that tell all there is to read."""
-    if head[12:14] == b"\x88\xe5":
-        return _MACSEC_SCI_KEY if head[14] & _SC else _MACSEC_KEY
-    return _NATT_KEY if head[23] == 17 else _IP_KEY
+def _marks(heads: NDArray[np.void]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """A number for each head that is alike where the same is to be read, and which heads are simple enough for that.
+
+    MACsec, and IP without options or extensions, untagged.
+    """
+    octets = heads.view(np.uint8).reshape(-1, _REACH)
+    ether = octets[:, 12].astype(np.int64) << 8 | octets[:, 13]
+    version4, version6 = (ether == 0x0800) & (octets[:, 14] == 0x45), ether == 0x86DD
+    protocol = np.where(version4, octets[:, 23], octets[:, 20])
+    words = heads.view(">u2").reshape(-1, _REACH // 2)
+    natt = (protocol == 17) & np.where(
+        version4, (words[:, 17] == 4500) | (words[:, 18] == 4500), (words[:, 27] == 4500) | (words[:, 28] == 4500)
+    )
+    ported = (protocol == 6) | (protocol == 17) | (protocol == 50)
+    form = np.where(version4, 2, np.where(version6, 5, np.where(octets[:, 14] & _SC, 1, 0)))
+    form = form + (version4 | version6) * (ported.astype(np.int64) + natt)
+    parts = (heads.view("<u8").reshape(-1, _REACH // 8) & _FORMS[form]) * _ODD
+    marks: NDArray[np.uint64] = parts.sum(axis=1, dtype=np.uint64) + form.astype(np.uint64)
+    extended = version6 & np.isin(protocol, _EXTENSIONS)
+    return marks, (version4 | version6 | (ether == 0x88E5)) & ~extended
+
+
+def _form(*octets: Iterable[int]) -> NDArray[np.uint64]:
+    """A mask over the octets of a head."""
+    mask = np.zeros(_REACH, np.uint8)
+    mask[[each for some in octets for each in some]] = 0xFF
+    return mask.view("<u8")
+
+
+_FORMS: Final = np.array([
+    _form(range(15)), _form(range(15), range(20, 28)),  # MACsec without and with an SCI
+    *(_form(range(14), (20, 21, 23), range(26, end), more)  # IPv4: addresses, then ports or SPI, then the SPI in UDP
+      for end, more in ((34, ()), (38, ()), (38, range(42, 46)))),
+    *(_form(range(14), (20,), range(22, end), more) for end, more in ((54, ()), (58, ()), (58, range(62, 66)))),  # IPv6
+])  # fmt: skip
+_ODD: Final = np.array([0x9E3779B97F4A7C15 * (2 * place + 1) % (1 << 64) for place in range(_REACH // 8)], np.uint64)
 
 
 def _key(octets: bytes) -> bytes:

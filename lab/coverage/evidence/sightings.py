@@ -39,8 +39,8 @@ class Sightings:
     def add(self, found: Iterable[Sighting], form: int, direction: str, frame: int, time_ns: int) -> None:
         """Note the tokens found in one frame."""
         by_token: dict[int, set[str]] = {}
-        for token, encoding in found:
-            by_token.setdefault(token, set()).add(encoding)
+        for token, spelling in found:
+            by_token.setdefault(token, set()).add(spelling)
         for token, encodings in by_token.items():
             one = Seen(frames=1, first_frame=frame, first_time=time_ns, encodings=encodings)
             self.seen.setdefault((token, form, direction), Seen()).add(one)

@@ -48,9 +48,11 @@ class Timeline:
         if not len(times):
             return
         self._reach(int(times.min()), int(times.max()))
-        spans, counts = np.unique(times >> self.shift, return_counts=True)
-        for span, count in zip(spans.tolist(), counts.tolist(), strict=True):
-            self.bins[kind, span] = self.bins.get((kind, span), 0) + count
+        first = self._low >> self.shift
+        counts = np.bincount((times >> self.shift) - first)
+        for place in np.flatnonzero(counts).tolist():
+            key = (kind, first + place)
+            self.bins[key] = self.bins.get(key, 0) + int(counts[place])
 
     def merge(self, other: Timeline) -> None:
         """Add the timeline of another part."""

@@ -89,3 +89,64 @@ def test_a_single_turn_does_not_wait() -> None:
         loop.watch(pipe, turn)
         loop.turn()
         assert turns == 1
+
+
+class Alarm:
+    """Something that is due at one time, and then never again."""
+
+    def __init__(self, when: float) -> None:
+        self.when: float | None = when
+        self.fired: list[float] = []
+
+    def next_timeout(self) -> float | None:
+        return self.when
+
+    def handle_timer(self, now: float) -> None:
+        self.fired.append(now)
+        self.when = None
+
+
+def test_timers_fire_when_they_are_due_and_not_before() -> None:
+    now = 10.0
+    loop = Loop(clock=lambda: now)
+    early, late = Alarm(11.0), Alarm(12.0)
+    loop.time(early)
+    loop.time(late)
+    loop.turn()
+    assert (early.fired, late.fired) == ([], [])
+    now = 11.5
+    loop.turn()
+    loop.turn()
+    assert (early.fired, late.fired) == ([11.5], [])
+    now = 12.0
+    loop.turn()
+    assert late.fired == [12.0]
+    loop.close()
+
+
+def test_a_timer_ends_the_wait_for_descriptors() -> None:
+    with pipes(0) as (loop, (silent,)):
+        loop.watch(silent, lambda: False)
+        alarm = Alarm(loop.clock() + 0.01)
+        stop = Alarm(loop.clock() + 0.02)
+        stop.handle_timer = lambda now: loop.stop()  # type: ignore[method-assign]
+        loop.time(alarm)
+        loop.time(stop)
+        loop.run()
+        assert alarm.fired
+
+
+def test_a_source_that_was_forgotten_has_no_turn_any_more() -> None:
+    turns = 0
+    with pipes(1) as (loop, (pipe,)):
+
+        def turn() -> bool:
+            nonlocal turns
+            turns += 1
+            return True
+
+        loop.watch(pipe, turn)
+        loop.turn()
+        loop.forget(pipe)
+        loop.turn()
+    assert turns == 1
