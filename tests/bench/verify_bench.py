@@ -41,7 +41,10 @@ sys.exit(code)
 
 @dataclass
 class Program:
-    """A command line and what its runs took; `busy` are seconds of all processors together. `peak` is in MB: its own, and that of the largest of its children."""
+    """A command line and what its runs took; `busy` are seconds of all processors.
+
+    `peak` is in MB: its own, and that of the largest of its children.
+    """
 
     name: str
     command: list[str]
