@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from lab.errors import MachineError, WireproofError
+from lab.holder.adversaries import Adversaries
 from lab.holder.failure import failure
 from lab.holder.loop import Loop
 from lab.holder.order import Order
@@ -22,7 +23,9 @@ from lab.holder.phases import Phase, phases
 from lab.holder.supervise import Child, State, Supervisor
 from lab.host.channel import Channel, Message
 from lab.host.namespaces import Place
-from lab.topology.operations import CreateNamespace, StartCapture, StartDriver, StartTunnels
+from lab.topology.enforcement import learning_tables
+from lab.topology.network_operations import StartBgp
+from lab.topology.operations import CreateNamespace, ImpairWire, StartCapture, StartDriver, StartTunnels
 
 _CONNECTED = "Connected"
 _TUNNELS_PATIENCE = 6.0  # seconds for connections to come up
@@ -44,6 +47,7 @@ class Build:
     warn: Callable[[str], None]
     tunnels: Mapping[tuple[str, str], tuple[str, str]]
     may_go_on: Callable[[], None]
+    adversaries: Adversaries
     home: Place = field(default_factory=Place.here)
     places: dict[str, Place] = field(default_factory=dict)
 
@@ -66,10 +70,16 @@ class Build:
                     self._have_wired(wirer, number)
                 if phase.captures:
                     self._start_captures(phase.captures)
+                if phase.impaired:
+                    self._impair(phase.impaired)
                 if phase.drivers:
                     self._start_drivers(phase.drivers)
                 if phase.tunnels:
                     self._start_tunnels(phase.tunnels)
+                if phase.speakers:
+                    self._start_routing(phase.speakers)
+                for waiting in phase.awaited:
+                    self._await_sessions(waiting.seconds)
         self.supervisor.stop([wirer], _PATIENCE)
 
     @contextmanager
@@ -138,6 +148,10 @@ class Build:
             spec.socket.close()
         self._await_ready([child])
 
+    def _impair(self, operations: Iterable[ImpairWire]) -> None:
+        links = [self.order.topology.link(operation.segment) for operation in operations]
+        self._await_ready([self.adversaries.start(link, link.impairments) for link in links])
+
     def _start_drivers(self, operations: Iterable[StartDriver]) -> None:
         gc.collect()
         gc.freeze()  # what is there stays shared with the children
@@ -177,6 +191,35 @@ class Build:
                 reason = f" ({whys})" if whys else ""
                 self.warn(f"connection {name} is not up{reason}; `wireproof vpn status` says more")
 
+    def _start_routing(self, operations: Iterable[StartBgp]) -> None:
+        """One process for all BIRDs, each of which is started where its node is."""
+        from lab.nodes import routing
+
+        speakers = []
+        for operation in operations:
+            bgp = self.order.topology.node(operation.node).bgp
+            assert bgp is not None
+            speakers.append(
+                routing.Speaker(
+                    node=operation.node,
+                    place=self.places[operation.node],
+                    bgp=bgp,
+                    tables=learning_tables(self.order.topology, operation.node),
+                )
+            )
+        run = functools.partial(routing.run, speakers, self.order.secrets, self.order.folder.logs)
+        keep = [descriptor for each in speakers for descriptor in (each.place.net, each.place.uts)]
+        child = self.supervisor.start("routing", "routing", run, log=self.order.folder.log("routing"), keep=keep)
+        self._await_ready([child])
+
+    def _await_sessions(self, seconds: int) -> None:
+        """Wait for BGP, and go on without it: a topology may be about a session that does not come."""
+        routing = next(child for child in self.supervisor.children if child.kind == "routing")
+        answers: list[Message | None] = []
+        question = {"type": "command", "verb": "settle", "seconds": seconds}
+        self.supervisor.ask(routing, question, answers.append, _PATIENCE)
+        self.loop.run_until(lambda: bool(answers))
+
     def _await_ready(self, started: list[Child]) -> None:
         def settled() -> bool:
             return all(child.state is State.READY for child in started) or any(not child.lives for child in started)
@@ -199,5 +242,7 @@ def _drive(place: Place, order: Order, name: str, control: Channel) -> None:
 
 _NEEDS: dict[type, tuple[str, ...]] = {
     StartCapture: ("lab.capture.tap", "lab.host.packet"),
+    ImpairWire: ("lab.replay.adversary",),
     StartDriver: ("lab.nodes.driver",),
+    StartBgp: ("lab.nodes.routing",),
 }

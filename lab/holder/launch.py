@@ -15,6 +15,7 @@ from lab.holder.main import begin
 from lab.holder.order import Order
 from lab.host.channel import Channel
 from lab.host.processes import fork, kill
+from lab.host.programs import check_programs
 from lab.host.state import LabFolder
 from lab.model.topology import Topology
 from lab.topology.operations import GenerateSecret
@@ -39,10 +40,19 @@ def claim(folder: LabFolder) -> int | None:
     return lock
 
 
-def launch(topology: Topology, folder: LabFolder, lock: int, progress: Progress, warn: Warn = lambda _: None) -> None:
+def launch(
+    topology: Topology,
+    folder: LabFolder,
+    lock: int,
+    progress: Progress,
+    warn: Warn = lambda _: None,
+    *,
+    limits: bool = True,
+) -> None:
     """Make a lab in the folder that is claimed by `lock`; `progress` gets each phase's name and seconds.
 
-    `warn` gets, in words, what is not as the topology means it to be, although the lab is up.
+    `warn` gets, in words, what is not as the topology means it to be, although the lab is up. Without `limits`, no
+    bandwidth is limited.
 
     Returns when it is up. When it cannot be, nothing of it is left: no process, no file.
 
@@ -50,11 +60,12 @@ def launch(topology: Topology, folder: LabFolder, lock: int, progress: Progress,
         WireproofError: why it cannot.
     """
     try:
+        check_programs(topology)
         for path in (folder.captures, folder.logs):
             path.mkdir(mode=0o700)
         shutil.copyfile(topology.source, folder.topology)
         began = time.monotonic()
-        order = _order(topology, folder)
+        order = _order(topology, folder, limits=limits)
         if order.secrets:
             progress("secrets", time.monotonic() - began)
     except BaseException:
@@ -68,9 +79,9 @@ def launch(topology: Topology, folder: LabFolder, lock: int, progress: Progress,
         raise
 
 
-def _order(topology: Topology, folder: LabFolder) -> Order:
+def _order(topology: Topology, folder: LabFolder, *, limits: bool) -> Order:
     """Have the topology's own secrets made, open all that it names, and order the rest."""
-    operations = plan(topology)
+    operations = plan(topology, limits=limits)
     own = [operation for operation in operations if isinstance(operation, GenerateSecret)]
     generate_secrets(own, folder.vaults, topology.identity, time.time())
     opened = resolve_secrets(topology, folder.vaults, user_root(os.environ), time.time())

@@ -15,6 +15,8 @@ import traceback
 
 from lab.capture import keylog
 from lab.errors import ExitCode, InputError, WireproofError
+from lab.holder import tampering
+from lab.holder.adversaries import Adversaries
 from lab.holder.build import Build
 from lab.holder.control import Control
 from lab.holder.events import EventLog
@@ -25,6 +27,7 @@ from lab.holder.verbs import Lab, verbs
 from lab.host.channel import Channel, Message
 from lab.host.control import Listener
 from lab.host.isolation import become_first_process, isolate
+from lab.host.namespaces import Place
 from lab.host.processes import Identity, fork
 from lab.host.state import HolderRecord
 
@@ -88,7 +91,10 @@ class Holder:
         )
         self._loop.on_signals((signal.SIGCHLD, signal.SIGTERM, signal.SIGINT), self._signalled)
         self._listener = Listener(order.folder.control)
-        self._control = Control(self._loop, self._listener, verbs(self._lab))
+        self._home, self._places = Place.here(), dict[str, Place]()
+        self._adversaries = Adversaries(order, self._supervisor, self._events, self._home, self._places)
+        every = verbs(self._lab) | tampering.verbs(self._adversaries)
+        self._control = Control(self._loop, self._listener, every)
         order.folder.write_record(self._lab.record)
 
     def build(self, launcher: Channel) -> None:
@@ -114,6 +120,9 @@ class Holder:
             warn=warn,
             tunnels=self._lab.tunnels,
             may_go_on=self._lab.fail_if_stopping,
+            adversaries=self._adversaries,
+            home=self._home,
+            places=self._places,
         )
         self._lab.home, self._lab.places = build.home, build.places
         build.run()
@@ -126,6 +135,7 @@ class Holder:
         self._loop.run_until(lambda: self._lab.stopping)
         self._lab.state = "going down"
         children = self._supervisor.children
+        self._supervisor.stop([child for child in children if child.kind == "routing"], _DRIVERS_PATIENCE)
         self._supervisor.stop([child for child in children if child.kind == "node"], _DRIVERS_PATIENCE)
         self._supervisor.stop([child for child in children if child.kind == "capture"], _CAPTURES_PATIENCE)
         self._events.record("down", {"lab": self._order.folder.name})
@@ -153,6 +163,8 @@ class Holder:
                     self._lab.tunnels[node, connection] = (state, f"{cause}: {detail}")
         elif message["type"] == "key":
             self._write_key(child, message["record"])
+        elif message["type"] == "attack-ended":
+            self._adversaries.attack_ended(child, message)
         else:
             print(f"{child.name} says what nobody here knows: {message['type']!r}", file=sys.stderr)  # noqa: T201
 
@@ -169,3 +181,4 @@ class Holder:
         if child.state is State.FAILED:
             fields = {child.kind: child.name, "end": child.end, "last_words": child.last_words}
             self._events.record(f"{child.kind}-failed", fields)
+        self._adversaries.ended(child)

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 
 from lab.errors import ExitCode, MachineError
 from lab.holder.phases import Phase
-from lab.host import devices
+from lab.host import devices, filters
 from lab.host.channel import Channel
 from lab.host.namespaces import Place
 from lab.host.netlink import Netlink
+from lab.topology.network_operations import AddRule, AddTableRoute, ApplyFilter, LimitBandwidth
 from lab.topology.operations import (
     AddAddress,
     AddRoute,
@@ -24,6 +25,7 @@ from lab.topology.operations import (
     DisableOffloads,
     Operation,
     SetSysctl,
+    TakeDown,
 )
 
 
@@ -83,14 +85,32 @@ class Wirer:
                 netlink = self._enter(operation.node)
                 devices.create_tun(operation.device)
                 netlink.set_up_tunnel(operation.device, operation.mtu)
-            case AddTunnelRoute():
-                self._enter(operation.node).add_device_route(operation.destination, operation.devices)
             case AddAddress():
                 self._enter(operation.node).add_address(operation.device, operation.address)
             case BringUp():
                 self._enter(operation.node).bring_up(operation.device)
+            case TakeDown():
+                self._enter(operation.node).take_down(operation.device)
+            case _:
+                self._apply_policy(operation)
+
+    def _apply_policy(self, operation: Operation) -> None:
+        """What decides about packets: routes, and what Azure's resources ask of a node."""
+        match operation:
             case AddRoute():
                 self._enter(operation.node).add_route(operation.destination, operation.via)
+            case AddTunnelRoute():
+                self._enter(operation.node).add_device_route(operation.destination, operation.devices)
+            case AddTableRoute():
+                self._enter(operation.node).add_table_route(operation)
+            case AddRule():
+                self._enter(operation.node).add_rule(operation.source, operation.table)
+            case ApplyFilter():
+                self._enter(operation.node)
+                filters.apply(filters.security_group(operation.device, operation.group))
+            case LimitBandwidth():
+                self._enter(operation.node)
+                filters.apply(filters.bandwidth(operation.device, operation.mbps))
 
     def _enter(self, node: str) -> Netlink:
         """Be in the node's namespace; its netlink socket is opened there on the first visit, and kept."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from netaddr import EUI, IPNetwork
 
 from lab.model.expectation import Expectation
+from lab.model.impairment import Impairments
 from lab.model.macsec import MacsecPolicy
 
 
@@ -65,7 +66,8 @@ class Interface:
 class Link:
     """A wire between two nodes: exactly one segment, with its expectation (None: nothing is expected of it).
 
-    `line` is where the topology's file has it, if a file does.
+    `impairments` are those from the start on; a running lab may be told others. `line` is where the topology's file
+    has it, if a file does.
     """
 
     segment: str
@@ -75,6 +77,7 @@ class Link:
     bandwidth_gbps: int | None
     macsec: MacsecPolicy | None
     expect: Expectation | None
+    impairments: Impairments | None = None
     line: int | None = None
 
     @property

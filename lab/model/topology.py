@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from netaddr import IPAddress, IPNetwork
 
 from lab.errors import Problem
+from lab.model.bgp import Bgp
 from lab.model.connection import Connection, ConnectionEnd
 from lab.model.link import Interface, Link
+from lab.model.resources import Resources
 from lab.model.roles import Role
 
 
@@ -28,6 +30,7 @@ class Node:
     role: Role
     loopback_addresses: tuple[IPNetwork, ...]
     routes: tuple[Route, ...]
+    bgp: Bgp | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,7 @@ class Topology:
     connections: tuple[Connection, ...] = ()
     traffic: tuple[tuple[str, str], ...]
     generated_secrets: tuple[GeneratedSecret, ...]
+    resources: Resources = field(default_factory=Resources)
     warnings: tuple[Problem, ...] = ()
 
     def node(self, name: str) -> Node:

@@ -20,6 +20,8 @@ from lab.nodes.static import static_secy
 from lab.ports.port import Port
 from lab.ports.tagged import TaggedPort
 
+_MOST_BATCHES: Final = 256  # that wait on a wire: more than a socket's buffer holds
+
 
 @final
 class LinkEnd:
@@ -56,12 +58,17 @@ class LinkEnd:
         return self._edge.status()
 
     def command(self, verb: str, fields: Message) -> object:
-        """There is none yet.
+        """`settle`: take in all that waits on the wire, then say how it is, as `status` does.
 
         Raises:
-            InputError: always.
+            InputError: there is no such verb.
         """
         del fields
+        if verb == "settle":
+            for _ in range(_MOST_BATCHES):
+                if not self._edge.inward():
+                    break
+            return self.status()
         raise InputError(f"the end of {self.name} knows no verb {verb!r}")
 
     def close(self) -> None:

@@ -11,6 +11,9 @@ from typing import ClassVar
 
 from netaddr import EUI, IPAddress, IPNetwork
 
+from lab.model.impairment import Impairment
+from lab.topology.network_operations import NetworkOperation
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateSecret:
@@ -276,6 +279,46 @@ class StartTunnels:
         return f"close {', '.join(self.connections)}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeDown:
+    """Set a device down. No plan has it; it is how a link is cut while a lab runs."""
+
+    kind: ClassVar[str] = "take-down"
+    node: str
+    device: str
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.device}: take down"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"bring {self.node}:{self.device} up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImpairWire:
+    """Have a man in the middle do to the frames of a segment what the topology says, each direction by itself."""
+
+    kind: ClassVar[str] = "impair-wire"
+    segment: str
+    a: str
+    b: str
+    a_to_b: Impairment
+    b_to_a: Impairment
+    seed: int
+
+    def __str__(self) -> str:
+        ways = ((self.a, self.b, self.a_to_b), (self.b, self.a, self.b_to_a))
+        said = (f"from {near} to {far}: {suffered}" for near, far, suffered in ways if not suffered.is_none)
+        return f"{self.segment}: impair, one way, {'; '.join(said)}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return "take the man in the middle away; the wire is the direct one again"
+
+
 Operation = (
     GenerateSecret
     | CreateNamespace
@@ -291,4 +334,7 @@ Operation = (
     | AddRoute
     | AddTunnelRoute
     | StartTunnels
+    | TakeDown
+    | ImpairWire
+    | NetworkOperation
 )

@@ -13,6 +13,8 @@ from netaddr import IPNetwork
 
 from lab.model.link import Interface, Link
 from lab.model.topology import Node, Topology
+from lab.topology.enforcement import enforce
+from lab.topology.network_operations import AwaitSessions, StartBgp
 from lab.topology.operations import (
     AddAddress,
     AddRoute,
@@ -24,6 +26,7 @@ from lab.topology.operations import (
     CreateWire,
     DisableOffloads,
     GenerateSecret,
+    ImpairWire,
     Operation,
     SetSysctl,
     StartCapture,
@@ -32,13 +35,19 @@ from lab.topology.operations import (
     WireEnd,
 )
 
-
-def plan(topology: Topology) -> tuple[Operation, ...]:
-    """Order everything that `up` does, so that each operation finds what it stands on."""
-    return tuple(_operations(topology))
+# Sessions start in about a second; a second try of everything is in it.
+SESSIONS_PATIENCE = 5
 
 
-def _operations(topology: Topology) -> Iterator[Operation]:
+def plan(topology: Topology, *, limits: bool = True) -> tuple[Operation, ...]:
+    """Order everything that `up` does, so that each operation finds what it stands on.
+
+    Without `limits`, no bandwidth is limited.
+    """
+    return tuple(_operations(topology, limits=limits))
+
+
+def _operations(topology: Topology, *, limits: bool) -> Iterator[Operation]:
     for made in topology.generated_secrets:
         yield GenerateSecret(vault=made.vault, secret=made.secret, octets=made.octets)
     for node in topology.nodes:
@@ -52,13 +61,29 @@ def _operations(topology: Topology) -> Iterator[Operation]:
     for node in topology.nodes:
         for route in node.routes:
             yield AddRoute(node=node.name, destination=route.destination, via=route.via)
+    yield from enforce(topology, limits=limits)
     for node in topology.nodes:
         if tunnels := tuple(connection.name for connection, _ in topology.tunnels(node.name)):
             yield StartTunnels(node=node.name, connections=tunnels)
+    yield from _routing(topology)
+
+
+def _routing(topology: Topology) -> Iterator[Operation]:
+    """What speaks BGP comes last: it finds everything that its sessions pass over."""
+    speakers = [(node.name, node.bgp) for node in topology.nodes if node.bgp is not None]
+    for name, bgp in speakers:
+        for route in bgp.host_routes:
+            if route.in_kernel and route.via is not None:
+                yield AddRoute(node=name, destination=IPNetwork(f"{route.destination}/32"), via=(route.via,))
+    for name, bgp in speakers:
+        sessions = tuple(f"{neighbor.node} (AS {neighbor.asn})" for neighbor in bgp.neighbors)
+        yield StartBgp(node=name, asn=bgp.asn, sessions=sessions)
+    if any(bgp.neighbors for _, bgp in speakers):
+        yield AwaitSessions(seconds=SESSIONS_PATIENCE)
 
 
 def _links(topology: Topology) -> Iterator[Operation]:
-    """Every wire is made, then captured, then addressed, and only then brought up."""
+    """Every wire is made, then captured, then addressed, and only then brought up; before drivers use it, impaired."""
     for link in topology.links:
         yield from _wire(link)
     for link in topology.links:
@@ -66,10 +91,23 @@ def _links(topology: Topology) -> Iterator[Operation]:
     ends = [end for link in topology.links for end in link.ends]
     for end in ends:
         yield from _addressed(end)
+    # A link of a port pair that is Disabled stays down at Microsoft's end.
+    off = {link.b for link in topology.links if not topology.resources.is_enabled(link.segment)}
     for node in topology.nodes:
         yield from _tunnels(node, topology)
     for end in ends:
-        yield BringUp(node=end.node, device=end.device)
+        if end not in off:
+            yield BringUp(node=end.node, device=end.device)
+    for link in topology.links:
+        if (suffered := link.impairments) is not None:
+            yield ImpairWire(
+                segment=link.segment,
+                a=link.a.node,
+                b=link.b.node,
+                a_to_b=suffered.a_to_b,
+                b_to_a=suffered.b_to_a,
+                seed=suffered.seed,
+            )
 
 
 def _namespace(node: Node, topology: Topology) -> Iterator[Operation]:

@@ -1,4 +1,4 @@
-"""Where a packet between two nodes would stop, by static routes alone: said before a lab is stood up in vain."""
+"""Where a packet between two nodes would stop, by static routes: said before a lab is stood up in vain."""
 
 from __future__ import annotations
 
@@ -55,6 +55,8 @@ class _Walk:
         if before and not self._topology.node(node).role.forwards:
             return f"{node} is of role {self._topology.node(node).role}, which does not forward"
         hops = self._next_hops(node)
+        if not hops and self._topology.node(node).bgp is not None:
+            return None  # whether BGP brings a route is not said here
         if not hops:
             return f"{node} has no route to it"
         for hop in hops:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from lab.azure.bgp import PASSWORD_RULE
 from lab.azure.macsec import CKN_RULE, cipher_of_suite
 from lab.errors import InputError
+from lab.model.bgp import Bgp
 from lab.model.macsec import CakChange, MacsecPolicy, MkaKeys, StaticKeys
 from lab.model.roles import Role
 from lab.model.secret import SecretReference
@@ -59,6 +61,8 @@ class SecretUse:
     def __str__(self) -> str:
         if self.key[0] == "psk":
             return "shared key"
+        if self.key[0] == "password":
+            return f"MD5 key with {self.key[1]}"
         return f"SAK of {self.key[1]}" if len(self.key) > 1 else self.key[0].upper()
 
 
@@ -114,8 +118,8 @@ def read_keys(
         if getattr(raw, name) is None:
             problems.add(path, f"MKA needs {name!r} as well, as in `{name}: https://...`")
     change = _read_change(wire, raw.change, roles, (*path, "change"), problems)
-    ckn = _reference(raw.ckn, (*path, "ckn"), problems)
-    cak = _reference(raw.cak, (*path, "cak"), problems)
+    ckn = reference(raw.ckn, (*path, "ckn"), problems)
+    cak = reference(raw.cak, (*path, "cak"), problems)
     return MkaKeys(ckn=ckn, cak=cak, change=change) if ckn and cak and change else None
 
 
@@ -141,12 +145,13 @@ def _read_static(wire: Wire, keys: Mapping[str, str], path: Path, problems: Prob
     for node in nodes:
         if node not in keys:
             problems.add(path, f"'keys' has no SAK for what {node} sends; write `{node}: https://...`")
-        elif reference := _reference(keys[node], (*path, node), problems):
-            saks.append((node, reference))
+        elif sak := reference(keys[node], (*path, node), problems):
+            saks.append((node, sak))
     return StaticKeys(saks=tuple(saks))
 
 
-def _reference(url: str | None, path: Path, problems: Problems) -> SecretReference | None:
+def reference(url: str | None, path: Path, problems: Problems) -> SecretReference | None:
+    """The secret that is named, None where none is or it cannot be read."""
     if url is None:
         return None
     try:
@@ -179,6 +184,25 @@ def check_uses(
                 )
                 problems.warn((*path, "keys"), text)
             _check_shared(use, wire, first, policy, problems)
+
+
+def check_passwords(
+    speakers: Mapping[str, Bgp],
+    vaults: Mapping[str, Mapping[str, RawSecret | None] | None],
+    made: Sequence[GeneratedSecret],
+    problems: Problems,
+) -> None:
+    """MD5 keys of BGP sessions that are made here exist, and are no longer than one may be as hex digits."""
+    for node, bgp in speakers.items():
+        for use in passwords(bgp):
+            check_made(use, vaults, made, ("nodes", node, "bgp", "neighbors"), problems)
+
+
+def passwords(bgp: Bgp) -> Iterator[SecretUse]:
+    """The MD5 keys that a node's sessions need."""
+    for neighbor in bgp.neighbors:
+        if neighbor.password is not None:
+            yield SecretUse(key=("password", neighbor.node), reference=neighbor.password, rule=PASSWORD_RULE)
 
 
 def check_made(

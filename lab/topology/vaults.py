@@ -10,7 +10,7 @@ from lab.errors import InputError, Problem
 from lab.model.secret import SecretReference
 from lab.model.topology import Topology
 from lab.topology.operations import GenerateSecret
-from lab.topology.secrets import SecretUse, uses_of
+from lab.topology.secrets import SecretUse, passwords, uses_of
 from lab.topology.tunnels import shared_keys
 from lab.vault.records import Permission
 from lab.vault.vault import OPERATOR, Vault
@@ -65,6 +65,9 @@ def _uses(topology: Topology) -> Iterator[tuple[str, int | None, SecretUse]]:
     for connection in topology.connections:
         for use in shared_keys(connection):
             yield connection.name, connection.line, use
+    for node in topology.nodes:
+        for use in passwords(node.bgp) if node.bgp else ():
+            yield node.name, None, use
 
 
 def _open(reference: SecretReference, root: Path, identity: str, now: float) -> str:

@@ -9,14 +9,16 @@ import pytest
 from lab.azure import ipsec
 from lab.azure.macsec import CIPHERS
 from lab.model.roles import Role
-from lab.topology import raw
+from lab.topology import raw, raw_azure, raw_bgp
+from lab.topology.written import Written
 
 FOLDER = Path(__file__).parents[4] / "topologies"
-KINDS = (
+RECORDS: tuple[type[Written], ...] = (
     raw.RawTopology, raw.RawNode, raw.RawLink, raw.RawMacsec, raw.RawConnection, raw.RawConnectionEnd,
-    raw.RawIpsecPolicy,
+    raw.RawIpsecPolicy, raw_bgp.RawBgp, raw_bgp.RawNeighbor,
+    *(kind for kind in vars(raw_azure).values() if isinstance(kind, type) and issubclass(kind, Written)),
 )  # fmt: skip
-KEYS = [name for kind in KINDS for name in kind.model_fields]
+KEYS = [name for kind in RECORDS for name in kind.model_fields]
 POLICY = {
     *ipsec.IPSEC_ENCRYPTION, *ipsec.IPSEC_INTEGRITY, *ipsec.IKE_ENCRYPTION, *ipsec.INTEGRITY, *ipsec.DH_GROUPS,
     *ipsec.PFS_GROUPS, *ipsec.CONNECTION_MODES,
