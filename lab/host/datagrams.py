@@ -156,11 +156,19 @@ class Outgoing:
         self._name[:] = self._target(target)
         lengths = self._batch.lengths[first : first + count]
         self._wanted[first : first + count] = lengths
+        singly = self._single_address + first * MESSAGE.itemsize
         if not self._segments:
-            return _send(descriptor, self._single_address + first * MESSAGE.itemsize, [1] * count, lengths)
+            return _send(descriptor, singly, [1] * count, lengths)[:2]
         runs = _runs(lengths)
         self._lay_out(runs, first, lengths)
-        return _send(descriptor, self._run_address, runs, lengths)
+        taken, octets, refused = _send(descriptor, self._run_address, runs, lengths)
+        for start, run in refused:
+            # What does not fit into one packet of the way is not cut as a run, but may be fragmented by itself.
+            if run > 1:
+                part = lengths[start : start + run]
+                more = _send(descriptor, singly + start * MESSAGE.itemsize, [1] * run, part)
+                taken, octets = taken + more[0], octets + more[1]
+        return taken, octets
 
     def _target(self, target: Endpoint) -> NDArray[np.uint8]:
         known = self._targets.get(target)
@@ -181,9 +189,10 @@ class Outgoing:
         self._segment_octets[these] = [lengths[start] for start in starts]
 
 
-def _send(descriptor: int, address: int, runs: list[int], lengths: list[int]) -> tuple[int, int]:
-    """Send messages of so many payloads each; give the payloads that were taken, and their octets."""
+def _send(descriptor: int, address: int, runs: list[int], lengths: list[int]) -> tuple[int, int, list[tuple[int, int]]]:
+    """Send messages of so many payloads each; give the payloads taken, their octets, and the runs that were refused."""
     position = taken = octets = slot = 0
+    refused = []
     while position < len(runs):
         sent: int = sendmmsg(
             descriptor, address + position * MESSAGE.itemsize, len(runs) - position, socket.MSG_DONTWAIT
@@ -197,9 +206,10 @@ def _send(descriptor: int, address: int, runs: list[int], lengths: list[int]) ->
         elif ctypes.get_errno() in _FULL:
             break
         elif ctypes.get_errno() != errno.EINTR:
-            slot += runs[position]  # this one is refused: too long for the way, say
+            refused.append((slot, runs[position]))
+            slot += runs[position]
             position += 1
-    return taken, octets
+    return taken, octets, refused
 
 
 def _runs(lengths: list[int]) -> list[int]:
