@@ -159,7 +159,7 @@ class Outgoing:
         singly = self._single_address + first * MESSAGE.itemsize
         if not self._segments:
             return _send(descriptor, singly, [1] * count, lengths)[:2]
-        runs = _runs(lengths)
+        runs = runs_of(lengths)
         self._lay_out(runs, first, lengths)
         taken, octets, refused = _send(descriptor, self._run_address, runs, lengths)
         for start, run in refused:
@@ -212,7 +212,7 @@ def _send(descriptor: int, address: int, runs: list[int], lengths: list[int]) ->
     return taken, octets, refused
 
 
-def _runs(lengths: list[int]) -> list[int]:
+def runs_of(lengths: list[int]) -> list[int]:
     """How many neighbours make one message each."""
     runs: list[int] = []
     start, count = 0, len(lengths)
