@@ -28,6 +28,7 @@ _TUNSETIFF: Final = 0x400454CA
 _TUNSETOFFLOAD: Final = 0x400454D0
 _IFF_NO_PI: Final = 0x1000
 _IFF_VNET_HDR: Final = 0x4000
+_TUNSETCARRIER: Final = 0x400454E2
 _TUN_F_CSUM, _TUN_F_TSO4, _TUN_F_TSO6 = 0x01, 0x02, 0x04
 
 _NAME_OCTETS: Final = 16
@@ -94,6 +95,10 @@ class TunTapPort:
                 octets -= sum(map(len, gather)) - vnet.OCTETS
         self._counters.count_sent(count - lost, octets, lost)
         return count - lost
+
+    def set_carrier(self, is_on: bool) -> None:
+        """Let the device look as if its cable were plugged in, or not: routes may depend on that."""
+        fcntl.ioctl(self._descriptor, _TUNSETCARRIER, struct.pack("=i", is_on))
 
     def close(self) -> None:
         """Let go of the device; twice is fine."""
