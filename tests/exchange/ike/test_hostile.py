@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import tracemalloc
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -15,28 +14,33 @@ from dataplane.ike.events import (
     Cause,
     ChildSaEstablished,
     ChildSaFailed,
-    IkeKeysDerived,
     IkeRekeyFailed,
     IkeSaEstablished,
     IkeSaFailed,
-    IkeSaId,
     PeerHint,
 )
 from dataplane.ike.front_door import Thresholds
 from dataplane.ike.host import Datagram
 from dataplane.ike.machine import IkeState
-from dataplane.ike.message import Message, links_of
+from dataplane.ike.message import Message
 from dataplane.ike.nat import Endpoint
 from dataplane.ike.payloads.chain import join, split
-from dataplane.ike.payloads.encrypted import EncryptedFragment
 from dataplane.ike.payloads.key_exchange import KeyExchangePayload
-from dataplane.ike.payloads.kinds import PayloadType
 from dataplane.ike.payloads.nonce import NoncePayload
 from dataplane.ike.payloads.notify import NotifyType
 from dataplane.ike.payloads.parse import parse_payloads
 from dataplane.ike.policy import IkePolicy
-from dataplane.ike.protection import _sealed, make_cipher, open_sealed
 from dataplane.wire.ike_header import IkeHeader
+from tests.exchange.ike.conversation import (
+    CONVERSATION,
+    PLACES,
+    PROTECTED,
+    Alter,
+    at_message,
+    inside_of,
+    resealed,
+    sound,
+)
 from tests.exchange.ike.pair import LEFT_PEER, Node, Pair, child_policy, ike_proposal, mirrored
 
 SPOOFED_A_SECOND = 10_000
@@ -137,50 +141,6 @@ def test_refusals_of_a_known_address_do_not_fill_the_events() -> None:
 # ---- broken messages ----
 
 
-class Conversation:
-    """A set-up, a rekey of each kind, and the end; every datagram is the same whenever it is held."""
-
-    def __init__(self) -> None:
-        self.pair = Pair()
-        a, b = self.pair.a, self.pair.b
-        self.wishes: list[Callable[[], None]] = [a.initiate, a.rekey_child, b.rekey_ike, a.delete]
-
-    def next(self) -> tuple[str, Datagram] | None:
-        """The next datagram, off the wire, and which way it goes."""
-        pair = self.pair
-        while pair.silent():
-            if not self.wishes:
-                return None
-            self.wishes.pop(0)()
-        return ("-->", pair.a.outbox.popleft()) if pair.a.outbox else ("<--", pair.b.outbox.popleft())
-
-    def receiver(self, direction: str) -> Node:
-        return self.pair.b if direction == "-->" else self.pair.a
-
-    def rest(self) -> list[tuple[str, Datagram]]:
-        """What is still to come, delivered."""
-        said = []
-        while (each := self.next()) is not None:
-            said.append(each)
-            self.receiver(each[0]).receive(each[1])
-        return said
-
-
-CONVERSATION = Conversation().rest()
-PLACES = range(len(CONVERSATION))
-PROTECTED = range(2, len(CONVERSATION))  # after IKE_SA_INIT there are keys
-
-
-def at_message(index: int) -> Conversation:
-    """The conversation up to a datagram that was sent and has not arrived."""
-    held = Conversation()
-    for direction, datagram in CONVERSATION[:index]:
-        assert held.next() == (direction, datagram)
-        held.receiver(direction).receive(datagram)
-    assert held.next() == CONVERSATION[index]
-    return held
-
-
 def survives(index: int, bad: list[bytes]) -> None:
     """Nothing raises and, where there are keys, nothing that was altered has any effect."""
     held = at_message(index)
@@ -221,31 +181,7 @@ def test_messages_flipped_at_every_octet(index: int) -> None:
     survives(index, flipped)
 
 
-def resealed(pair: Pair, datagram: Datagram, alter: Callable[[int, bytes], tuple[int, bytes]]) -> Datagram:
-    """The datagram with its inside altered by somebody who has the keys."""
-    header = IkeHeader.parse(datagram.octets)
-    told = pair.keys()[IkeSaId(header.spi_i, header.spi_r)]
-    key, check = (told.keys.ei, told.keys.ai) if header.is_initiator else (told.keys.er, told.keys.ar)
-    cipher = make_cipher(told.suite, key, check, bytes)
-    part = EncryptedFragment.of(links_of(header, datagram.octets)[-1])
-    first, chain = alter(part.first_inner, open_sealed(cipher, datagram.octets, part.sealed))
-    octets = _sealed(cipher, Message.of(header, ()), PayloadType.SK, first, chain, b"")
-    return datagram._replace(octets=octets)
-
-
-def inside_of(index: int) -> bytes:
-    """What is inside a message of the conversation."""
-    found = []
-
-    def look(first: int, chain: bytes) -> tuple[int, bytes]:
-        found.append(chain)
-        return first, chain
-
-    resealed(at_message(index).pair, CONVERSATION[index][1], look)
-    return found[0]
-
-
-def bears(index: int, alter: Callable[[int, bytes], tuple[int, bytes]]) -> None:
+def bears(index: int, alter: Alter) -> None:
     """A peer that is who it says, and sends nonsense: nothing raises, and what the driver hears stays sound."""
     held = at_message(index)
     pair = held.pair
@@ -253,12 +189,7 @@ def bears(index: int, alter: Callable[[int, bytes], tuple[int, bytes]]) -> None:
     held.receiver(direction).receive(resealed(pair, good, alter))
     pair.run()
     pair.wait(400, deliver=True)
-    for node in (pair.a, pair.b):
-        node.sending_spi()
-        assert node.living_spis() == {child.spi_in for child in node.children}
-        keys = node.told(IkeKeysDerived)
-        assert len({event.ike for event in keys}) == len(keys)
-        assert {event.ike for event in node.told(IkeSaEstablished)} <= {event.ike for event in keys}
+    sound(pair)
 
 
 @pytest.mark.parametrize("index", PROTECTED)

@@ -17,7 +17,7 @@ from dataplane.ike.events import (
 )
 from dataplane.ike.machine import IkeState
 from dataplane.ike.payloads.security_association import SecurityAssociation
-from dataplane.ike.policy import IkePolicy
+from dataplane.ike.policy import IkePolicy, Lifetime
 from tests.exchange.ike.pair import LEFT_PEER, Pair, ike_proposal, mirrored
 from tests.exchange.ike.test_child_collisions import LOWEST, roll
 from tests.exchange.ike.test_child_rekey import BOTH, CHILD, DELETE, EMPTY
@@ -500,3 +500,17 @@ def test_lifetime_of_the_ike_sa() -> None:
     assert pair.a.ike.id == pair.b.ike.id
     assert {event.cause for event in pair.a.told(IkeSaDeleted)} <= {Cause.REKEYED, Cause.REDUNDANT}
     assert pair.a.child.keys_in == pair.b.child.keys_out
+
+
+def test_an_ike_sa_that_cannot_be_replaced_ends_with_its_lifetime() -> None:
+    """The peer refuses every rekey; before the end it is tried again, then everything goes."""
+    short = IkePolicy(proposals=(ike_proposal(19),), lifetime=Lifetime(seconds=600))
+    pair = Pair.established(replace(LEFT_PEER, ike=short), mirrored(LEFT_PEER))
+    pair.b.ike.peer = replace(pair.b.peer, ike=IkePolicy(proposals=(ike_proposal(20),)))
+    pair.wait(599, deliver=True)
+    assert len(pair.a.told(IkeRekeyFailed)) >= 2
+    assert pair.a.ike.state is IkeState.ESTABLISHED
+    pair.wait(2, deliver=True)
+    assert pair.a.last(IkeSaDeleted).cause is Cause.LIFETIME
+    assert pair.b.last(IkeSaDeleted).cause is Cause.CLOSED_BY_PEER
+    assert not pair.a.living_spis() | pair.b.living_spis()
