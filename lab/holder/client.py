@@ -18,6 +18,7 @@ from lab.host.control import Connection, connect
 from lab.host.entering import Entrance
 from lab.host.processes import kill, wait_for_end
 from lab.host.state import LabFolder
+from lab.host.wire import WireSocket
 
 VERSION = 1
 _PATIENCE = 10.0
@@ -95,6 +96,15 @@ class Client:
         """
         answer = self.ask("enter", nodes=list(nodes))
         return Entrance.from_descriptors(answer["shared"], answer["nodes"], self._connection.descriptors)
+
+    def wire(self, segment: str, node: str) -> WireSocket:
+        """Get a way onto a segment, as one of its ends has it.
+
+        Raises:
+            InputError: there is no such segment, or the node is no end of it.
+        """
+        self.ask("wire", segment=segment, node=node)
+        return WireSocket.of(self._connection.descriptors.pop())
 
     def end(self) -> None:
         """Take the lab down, in good order if it listens; returns when all of its processes have ended."""

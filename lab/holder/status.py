@@ -11,13 +11,14 @@ from lab.model.link import Link
 from lab.model.topology import Node, Topology
 
 _PATIENCE = 1.0  # seconds in which a process has to say how it is
+_ASKED = ("node", "capture", "routing")
 
 Report = dict[str, object]
 
 
 def gather(supervisor: Supervisor, done: Callable[[dict[str, object]], None]) -> None:
     """Ask every process that is ready for its status; `done` gets the answers by the process's name."""
-    asked = [child for child in supervisor.children if child.state is State.READY and child.kind in ("node", "capture")]
+    asked = [child for child in supervisor.children if child.state is State.READY and child.kind in _ASKED]
     answers: dict[str, object] = {}
     left = {child.name for child in asked}
     if not asked:
@@ -48,6 +49,11 @@ def _node(node: Node, topology: Topology, driver: Child | None, answers: dict[st
         if driver.end is not None:
             report |= {"end": driver.end, "last_words": driver.last_words}
     return report
+
+
+def spliced(children: Iterable[Child]) -> list[str]:
+    """The segments that have a man in the middle now."""
+    return [child.name.partition(".")[2] for child in children if child.kind == "adversary" and child.lives]
 
 
 def segments(topology: Topology, captures: object) -> list[Report]:

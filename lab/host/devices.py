@@ -15,7 +15,11 @@ from lab.errors import MachineError
 
 _TUN = "/dev/net/tun"
 _TUNSETIFF, _TUNSETPERSIST = 0x400454CA, 0x400454CB
-_IFF_TAP, _IFF_NO_PI, _IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
+_IFF_TUN, _IFF_TAP, _IFF_NO_PI, _IFF_VNET_HDR = 0x0001, 0x0002, 0x1000, 0x4000
+
+_SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914
+_IFF_UP = 1
+_TX_DROPPED = 11  # of the columns of /proc/net/dev behind the name
 
 _SIOCETHTOOL = 0x8946
 _GET_LINK, _GET_STRINGS, _GET_SET_INFO, _SET_FEATURES = 0x0A, 0x1B, 0x37, 0x3B
@@ -46,13 +50,64 @@ def create_tap(device: str) -> None:
     Raises:
         MachineError: /dev/net/tun cannot be used.
     """
+    _create(device, _IFF_TAP)
+
+
+def create_tun(device: str) -> None:
+    """Make a TUN in the same way.
+
+    Raises:
+        MachineError: /dev/net/tun cannot be used.
+    """
+    _create(device, _IFF_TUN)
+
+
+def _create(device: str, kind: int) -> None:
     descriptor = open_tun()
     try:
-        flags = _IFF_TAP | _IFF_NO_PI | _IFF_VNET_HDR
+        flags = kind | _IFF_NO_PI | _IFF_VNET_HDR
         fcntl.ioctl(descriptor, _TUNSETIFF, struct.pack("16sH22x", device.encode(), flags))
         fcntl.ioctl(descriptor, _TUNSETPERSIST, 1)
     finally:
         os.close(descriptor)
+
+
+def attach_tap(device: str) -> int:
+    """Make a TAP that lives as long as the descriptor that is given, which reads and writes whole frames.
+
+    What the kernel leaves to devices to do is done before a frame is read: checksums are in, nothing is to be cut.
+
+    Raises:
+        MachineError: /dev/net/tun cannot be used, or there is a device of that name.
+    """
+    descriptor = open_tun()
+    try:
+        fcntl.ioctl(descriptor, _TUNSETIFF, struct.pack("16sH22x", device.encode(), _IFF_TAP | _IFF_NO_PI))
+    except OSError as error:
+        os.close(descriptor)
+        raise MachineError(f"TAP {device} cannot be made: {error.strerror}") from error
+    return descriptor
+
+
+def bring_up(device: str) -> None:
+    """Set a device up.
+
+    Raises:
+        OSError: there is no such device, or it is not this user's.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        request = struct.pack("16sh22x", device.encode(), 0)
+        (flags,) = struct.unpack_from("h", fcntl.ioctl(any_socket, _SIOCGIFFLAGS, request), 16)
+        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh22x", device.encode(), flags | _IFF_UP))
+
+
+def transmit_dropped(device: str) -> int:
+    """How many frames a device was to send and could not; 0 for one that is not there."""
+    for line in Path("/proc/self/net/dev").read_text().splitlines():
+        name, colon, counts = line.partition(":")
+        if colon and name.strip() == device:
+            return int(counts.split()[_TX_DROPPED])
+    return 0
 
 
 def open_tun() -> int:

@@ -12,11 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lab.errors import MachineError
-from lab.host import devices, state
+from lab.host import devices, nftables, state
 from lab.host.channel import Channel
 from lab.host.isolation import become_first_process, isolate
 from lab.host.namespaces import Kind, Place, is_own
 from lab.host.processes import fork
+from lab.host.programs import BIRD, Program
 
 _RECEIVE_BUFFER = 4 << 20  # octets; a burst of a fast sender fits
 _DESCRIPTORS = 4096  # a lab of a thousand nodes
@@ -42,7 +43,7 @@ class Need:
 
 def examine() -> tuple[Need, ...]:
     """Try everything that a lab needs."""
-    return (_python(), *_namespaces(), _receive_buffer(), _descriptors(), _state_folder())
+    return (_python(), *_namespaces(), _receive_buffer(), _descriptors(), _state_folder(), _program(BIRD))
 
 
 def _python() -> Need:
@@ -83,7 +84,9 @@ def _report(channel: Channel, name: str, trial: Callable[[], str]) -> None:
     try:
         need = Need(name=name, verdict=Verdict.WORKS, detail=trial())
     except MachineError as error:
-        need = Need(name=name, verdict=Verdict.MISSING, detail=error.missing, fix=error.fix)
+        verdict = Verdict.LIMITED if name in _OPTIONAL else Verdict.MISSING
+        detail = f"{error.missing}{_OPTIONAL.get(name, '')}"
+        need = Need(name=name, verdict=verdict, detail=detail, fix=error.fix)
     except OSError as error:
         need = Need(name=name, verdict=Verdict.MISSING, detail=str(error))
     channel.send(asdict(need))
@@ -132,13 +135,20 @@ def _packet_socket() -> str:
     return "opened"
 
 
+def _nftables() -> str:
+    nftables.divert("doctor0", "doctor-tap", mark=1)
+    return f"{nftables.version()}: what leaves a device was diverted"
+
+
 _TRIALS: dict[str, Callable[[], str]] = {
     "own /proc": _own_proc,
     "veth pairs": _veth_pair,
     "/dev/net/tun": _tap,
     "packet sockets": _packet_socket,
+    "nftables": _nftables,
 }
 _ESSENTIAL = ("own namespaces", "own /proc")
+_OPTIONAL = {"nftables": "; labs do without, but for impairments, attacks, security groups and circuits"}
 
 
 def _receive_buffer() -> Need:
@@ -165,6 +175,16 @@ def _descriptors() -> Need:
         detail=f"at most {hard}: a lab of many nodes does not fit",
         fix=f"ulimit -Hn {_DESCRIPTORS}, as root, before it is started",
     )
+
+
+def _program(program: Program) -> Need:
+    """A program that only some topologies need: without it, the others run."""
+    name = f"{program.command} (Debian package {program.package})"
+    found = program.find()
+    if found is not None:
+        return Need(name=name, verdict=Verdict.WORKS, detail=found)
+    detail = f"not installed: topologies with {program.use} do not run"
+    return Need(name=name, verdict=Verdict.LIMITED, detail=detail, fix=program.fix)
 
 
 def _state_folder() -> Need:

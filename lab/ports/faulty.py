@@ -108,7 +108,7 @@ class _Line:
             if lost < faults.loss:
                 self.lost += 1
                 continue
-            passed = _flip(frame, int(where * 8 * len(frame))) if corrupted < faults.corrupt and frame else frame
+            passed = flip(frame, int(where * 8 * len(frame))) if corrupted < faults.corrupt and frame else frame
             for _ in range(2 if doubled < faults.duplicate else 1):
                 if held < faults.reorder and self._held is None:
                     self._held = passed
@@ -123,7 +123,7 @@ class _Line:
             self._held = None
 
 
-def _flip(frame: bytes, bit: int) -> bytes:
+def flip(frame: bytes, bit: int) -> bytes:
     """The frame with one bit flipped."""
     octets = bytearray(frame)
     octets[bit >> 3] ^= 0x80 >> (bit & 7)

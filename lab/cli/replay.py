@@ -1,0 +1,117 @@
+"""`wireproof replay`: captured frames put back on a wire, and what the receiver did with each."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lab.cli.console import note, print_json, print_table
+from lab.cli.observe import json_option, lab_option
+from lab.errors import ExitCode, InputError
+
+if TYPE_CHECKING:
+    from lab.holder.client import Client
+    from lab.model.link import Link
+    from lab.replay.player import Played, Stage
+
+
+@click.command("replay")
+@click.argument("capture", type=click.Path(path_type=Path))
+@click.option("--into", "segment", required=True, metavar="SEGMENT", help="The wire on which they are sent.")
+@click.option(
+    "--at", "pace_text", default="original", show_default=True, metavar="PACE",
+    help="original, multiply=N (times as fast), rate=N (frames a second) or topspeed.",
+)  # fmt: skip
+@click.option("--from", "sender", metavar="NODE", help="Only frames of this end; those of neither are sent as its own.")
+@click.option("--frames", "ranges_text", metavar="RANGES", help="Only these frames, as in 10-20 or 1,5,10-20.")
+@lab_option
+@json_option
+def replay_command(
+    capture: Path,
+    segment: str,
+    pace_text: str,
+    sender: str | None,
+    ranges_text: str | None,
+    lab_name: str | None,
+    as_json: bool,
+) -> ExitCode:
+    r"""Send captured frames once more, each as the end that sent it before, and say what its receiver did with it.
+
+    \b
+    wireproof capture ce--msee1 -w link1.pcapng --now
+    wireproof replay link1.pcapng --into ce--msee1
+    wireproof replay link1.pcapng --into ce--msee1 --from ce --frames 10-20 --at rate=50
+
+    The frames go past impairments and attacks. Exits with 1 when a protected frame is accepted, which an anti-replay
+    rule would have discarded; with 2 when nothing was sent.
+    """
+    from lab.capture.source import open_capture
+    from lab.holder.client import Client
+    from lab.holder.labs import choose
+    from lab.replay.outcome import document, findings
+    from lab.replay.pace import Pace
+    from lab.replay.player import play
+    from lab.replay.shots import End, parse_ranges, shots
+    from lab.topology.load import load
+
+    pace = Pace.parse(pace_text)
+    wanted = None if ranges_text is None else parse_ranges(ranges_text)
+    folder = choose(lab_name)
+    with Client(folder) as client, ExitStack() as stack:
+        topology = load(folder.topology)
+        link = next((link for link in topology.links if link.segment == segment), None)
+        if link is None:
+            there = ", ".join(link.segment for link in topology.links)
+            raise InputError(f"there is no segment {segment!r}; there are {there}")
+        if sender is not None and sender not in (end.node for end in link.ends):
+            raise InputError(f"{sender!r} is no end of {segment}; its ends are {link.a.node} and {link.b.node}")
+        a, b = (End(node=end.node, mac=bytes(end.mac.packed)) for end in link.ends)
+        frames = stack.enter_context(open_capture(capture))
+        played = play(shots(frames, (a, b), sender, wanted), pace, _stage(client, link, stack))
+    if as_json:
+        print_json(document(played, capture=str(capture), segment=segment, pace=pace_text))
+    else:
+        _print(played, segment)
+    if findings(played):
+        return ExitCode.VIOLATED
+    return ExitCode.OK if played.sent else ExitCode.UNPROVEN
+
+
+def _stage(client: Client, link: Link, stack: ExitStack) -> Stage:
+    from lab.replay.player import Stage
+
+    wires = {end.node: stack.enter_context(closing(client.wire(link.segment, end.node))) for end in link.ends}
+    return Stage(
+        wires=wires,
+        receiver_of={end.node: link.other_end(end.node).node for end in link.ends},
+        read=lambda: client.ask("receivers", segment=link.segment),
+    )
+
+
+def _print(played: Played, segment: str) -> None:
+    from lab.replay.outcome import attribution, findings, runs
+
+    rows = [
+        (f"{run.first}-{run.last}" if run.count > 1 else run.first, run.count, run.sender, run.kind,
+         run.what if run.exact else f"{run.what} (?)")
+        for run in runs(played.fates)
+    ]  # fmt: skip
+    print_table(("frames", "count", "from", "what", "receiver"), rows, title=f"replay into {segment}")
+    totals = [
+        (node, ", ".join(f"{name} {count}" for name, count in counted.items()) or "nothing")
+        for node, counted in played.totals.items()
+    ]
+    print_table(("receiver", "counted meanwhile"), totals)
+    said = f"{played.sent} frames sent in {played.seconds:.2f} s; attributed {attribution(played)}"
+    if any(not fate.exact for fate in played.fates):
+        said += "; (?): other frames may have been counted in their place"
+    note(said)
+    for why, count in played.skipped.items():
+        note(f"{count} frames not sent: {why}")
+    if played.interrupted:
+        note("interrupted")
+    for finding in findings(played):
+        note(f"{finding.severity} {finding.code}: {finding.text}")
