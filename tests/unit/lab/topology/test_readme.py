@@ -11,7 +11,8 @@ from lab.model.roles import Role
 from lab.topology import raw
 
 FOLDER = Path(__file__).parents[4] / "topologies"
-KEYS = [name for kind in (raw.RawTopology, raw.RawNode, raw.RawLink, raw.RawMacsec) for name in kind.model_fields]
+KINDS = (raw.RawTopology, raw.RawNode, raw.RawLink, raw.RawMacsec, raw.RawImpairments, raw.RawImpairment)
+KEYS = [name for kind in KINDS for name in kind.model_fields]
 WORDS = sorted({*KEYS, *Role, *CIPHERS, *(path.stem for path in FOLDER.glob("*.yaml"))})
 
 
