@@ -150,3 +150,12 @@ def test_a_change_keeps_the_times_of_what_waits() -> None:
     way.put(b"new", 0.0)
     assert way.due(0.5) == [b"new"]
     assert way.due(1.0) == [b"old"]
+
+
+def test_what_need_not_wait_is_never_too_much() -> None:
+    way = Way(Impairment())
+    for frame in FRAMES:
+        way.put(frame, 0.0, later=1.0)
+    way.put(b"at once", 0.0)
+    assert way.due(0.0) == [b"at once"]
+    assert (len(way), way.counters.overlimit) == (LIMIT, 2000 - LIMIT)
