@@ -103,9 +103,10 @@ def test_a_rate_takes_its_time(chain: Bench) -> None:
     impaired(chain, "set", "rate=250kbit", "--direction", "n0")
     _, times = ping(chain, "-c", "20", "-i", "0.002", "-s", "1200")
     impaired(chain, "clear")
-    assert len(times) >= 18
+    assert len(times) >= 5  # ping does not wait for those that come much later than the first
     assert min(times) >= 39
-    assert 200 < max(times) < 2000
+    assert times == sorted(times)
+    assert 100 < max(times) < 2000
 
 
 def test_what_is_shown_is_for_people(chain: Bench) -> None:

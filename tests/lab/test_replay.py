@@ -1,4 +1,4 @@
-"""Recorded frames put back on a wire of the lab that they came from: discarded, each by name; or delivered, and found."""
+"""Recorded frames back on the wire that they came from: discarded, each by name; or delivered, and found."""
 
 from __future__ import annotations
 
