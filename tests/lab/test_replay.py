@@ -114,7 +114,7 @@ def test_with_the_window_wide_open_recorded_frames_are_delivered_and_that_is_a_f
 
 
 def test_another_labs_recording_is_not_authentic(recorded: tuple[Bench, Path], bench: Bench) -> None:
-    """The same names give the same SCI, but the keys are made anew at each `up`: PNs that are new enough come to that."""
+    """The same names give the same SCI, but keys are made anew at each `up`; these PNs would be new enough."""
     _, capture = recorded
     bench.ok("up", "macsec-pair")
     found = replayed(bench, capture, "--at", "topspeed")
