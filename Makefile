@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 GUEST := .cache/uml
 
 # What a lab needs beside Python, and what only the tests need: peers to be measured against, and readers.
-LAB_PACKAGES := python3-venv
-TEST_PACKAGES := $(LAB_PACKAGES) iproute2 iputils-ping iperf3 nftables tshark tmux kmod util-linux \
+LAB_PACKAGES := python3-venv bird2 nftables
+TEST_PACKAGES := $(LAB_PACKAGES) iproute2 iputils-ping iperf3 tshark tmux kmod util-linux \
 	charon-systemd strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins libstrongswan-extra-plugins
 
 .DEFAULT_GOAL := help

@@ -1,5 +1,8 @@
 """`make test`: every test once, and as root the lab's tests once more as a user without any privilege.
 
+Tests that only compute share the processors; those that build labs or speak with peers have the machine to themselves,
+one after the other. With arguments, they are pytest's, and it runs once.
+
 The unprivileged run sees this tree bind-mounted at a place that everybody may read, in a mount namespace of its own, so
 it works wherever the tree lies. It gets a user id that owns nothing, no group, and an empty capability bounding set.
 """
@@ -18,13 +21,26 @@ NOBODY = 15321
 TUN = Path("/dev/net/tun")
 
 
+WORLDLY = ("tests/lab", "tests/interop")
+
+
 def main() -> int:
-    everything = subprocess.run([sys.executable, "-m", "pytest", *sys.argv[1:]], cwd=ROOT, check=False).returncode
+    if sys.argv[1:]:
+        return pytest(*sys.argv[1:])
+    print("tests that only compute", flush=True)
+    failed = pytest("-n", "auto", *(f"--ignore={folder}" for folder in WORLDLY))
+    print("\ntests that build labs, and tests against peers", flush=True)
+    failed |= pytest(*WORLDLY)
     if os.geteuid() != 0:
         print("not root: the lab's tests ran as you; nothing to run again without privilege")
-        return everything
+        return failed
     print("\nthe lab's tests again, as a user without privilege", flush=True)
-    return everything or unprivileged()
+    return failed or unprivileged()
+
+
+def pytest(*arguments: str) -> int:
+    """Run pytest in a process of its own; 0 when all passed."""
+    return int(subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, check=False).returncode != 0)
 
 
 def unprivileged() -> int:

@@ -82,8 +82,11 @@ class Participant:
         answered = not self._sent or self._mn in mns or self._sent[-1][1] >= now - _ROUND_TRIP
         if mkpdu.basic.mi in self.peers.live and not answered:
             self.hurry(now)  # our last MKPDU did not reach it; before it gives us up, here is another
-        if live is not None and mkpdu.basic.mi in self.peers.live:
-            self.peers.hear_of(live.peers, own_mi=self.mi, now=now)
+        peer = self.peers.live.get(mkpdu.basic.mi)
+        if peer is not None:
+            others = () if live is None else live.peers
+            peer.knows = frozenset(other.mi for other in others)
+            self.peers.hear_of(others, own_mi=self.mi, now=now)
         return changed
 
     # --- what follows from it ----------------------------------------------------------------------------------------
@@ -114,6 +117,12 @@ class Participant:
         """Whether every live peer can and will use MACsec."""
         basics = [peer.basic for peer in self.peers.live.values()]
         return all(basic.macsec_desired and basic.macsec_capability != MacsecCapability.NONE for basic in basics)
+
+    @property
+    def acquainted(self) -> bool:
+        """Whether the live peers list each other as live, as far as they have told."""
+        live = self.peers.live
+        return all(peer.knows >= live.keys() - {mi} for mi, peer in live.items())
 
     def receivers(self, identifier: KeyIdentifier) -> int:
         """How many live peers say that they receive with a SAK."""

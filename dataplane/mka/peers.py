@@ -18,10 +18,14 @@ _GREATEST_FORMER: Final = 256
 @final
 @dataclass(slots=True, kw_only=True)
 class Peer:
-    """A peer that was heard itself. `expires` is when it is forgotten; `sak_use` is the latest that it told."""
+    """A peer that was heard itself. `expires` is when it is forgotten; `sak_use` is the latest that it told.
+
+    `knows` are the MIs that it lists as live.
+    """
 
     basic: BasicParameterSet
     expires: float
+    knows: frozenset[bytes] = frozenset()
     sak_use: SakUse | None = None
 
     @property

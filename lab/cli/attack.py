@@ -42,7 +42,7 @@ _KINDS = (
 def attack_command(
     segment: str, kind: str | None, *, lab_name: str | None, as_json: bool, number: int | None, **options: Any
 ) -> ExitCode:
-    r"""Attack the frames of a segment, and report what the receivers did with them.
+    """Attack the frames of a segment, and report what the receivers did with them.
 
     \b
     replay        protected frames come once more, later, as they were
@@ -60,7 +60,7 @@ def attack_command(
 
     The man in the middle is spliced into the wire for that time, and leaves no trace there. Exits with 2 when no frame
     came that the attack concerns.
-    """
+    """  # noqa: D301 - click's sign for lines that stay as they are
     with Client(choose(lab_name)) as client:
         if segment == "list":
             return _list(client, as_json)

@@ -8,13 +8,17 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
+from lab.capture import keylog
 from lab.errors import WireproofError
+from lab.holder import caks
 from lab.holder.failure import failure
 from lab.holder.main import begin
 from lab.holder.order import Order
 from lab.host.channel import Channel
 from lab.host.processes import fork, kill
+from lab.host.programs import check_programs
 from lab.host.state import LabFolder
 from lab.model.topology import Topology
 from lab.topology.operations import GenerateSecret
@@ -24,6 +28,18 @@ from lab.vault.roots import user_root
 
 _GONE_WITHIN = 10.0  # seconds after process 1 was killed until nothing of it holds the lock
 Progress = Callable[[str, float], None]
+Warn = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """How a lab is to be made, beyond its topology.
+
+    Without `limits`, no bandwidth is limited. With `log_cak` CAKs of the user's own vaults, too, go to the key log.
+    """
+
+    limits: bool = True
+    log_cak: bool = False
 
 
 def claim(folder: LabFolder) -> int | None:
@@ -38,8 +54,17 @@ def claim(folder: LabFolder) -> int | None:
     return lock
 
 
-def launch(topology: Topology, folder: LabFolder, lock: int, progress: Progress) -> None:
+def launch(
+    topology: Topology,
+    folder: LabFolder,
+    lock: int,
+    progress: Progress,
+    warn: Warn = lambda _: None,
+    wishes: Wishes | None = None,
+) -> None:
     """Make a lab in the folder that is claimed by `lock`; `progress` gets each phase's name and seconds.
+
+    `warn` gets, in words, what is not as the topology means it to be, although the lab is up.
 
     Returns when it is up. When it cannot be, nothing of it is left: no process, no file.
 
@@ -47,11 +72,12 @@ def launch(topology: Topology, folder: LabFolder, lock: int, progress: Progress)
         WireproofError: why it cannot.
     """
     try:
+        check_programs(topology)
         for path in (folder.captures, folder.logs):
             path.mkdir(mode=0o700)
         shutil.copyfile(topology.source, folder.topology)
         began = time.monotonic()
-        order = _order(topology, folder)
+        order = _order(topology, folder, wishes or Wishes())
         if order.secrets:
             progress("secrets", time.monotonic() - began)
     except BaseException:
@@ -59,23 +85,25 @@ def launch(topology: Topology, folder: LabFolder, lock: int, progress: Progress)
         os.close(lock)
         raise
     try:
-        _launch(order, lock, progress)
+        _launch(order, lock, progress, warn)
     except BaseException:
         _remove(folder)
         raise
 
 
-def _order(topology: Topology, folder: LabFolder) -> Order:
-    """Have the topology's own secrets made, open all that it names, and order the rest."""
-    operations = plan(topology)
+def _order(topology: Topology, folder: LabFolder, wishes: Wishes) -> Order:
+    """Have the topology's own secrets made, open all that it names, log CAKs, and order the rest."""
+    operations = plan(topology, limits=wishes.limits)
     own = [operation for operation in operations if isinstance(operation, GenerateSecret)]
     generate_secrets(own, folder.vaults, topology.identity, time.time())
     opened = resolve_secrets(topology, folder.vaults, user_root(os.environ), time.time())
+    if records := caks.records(topology, opened, every=wishes.log_cak):
+        keylog.append(folder.keys, *records)
     rest = tuple(operation for operation in operations if not isinstance(operation, GenerateSecret))
     return Order(folder=folder, topology=topology, plan=rest, secrets=opened)
 
 
-def _launch(order: Order, lock: int, progress: Progress) -> None:
+def _launch(order: Order, lock: int, progress: Progress, warn: Warn) -> None:
     ours, theirs = Channel.pair()
     log = os.open(order.folder.log("holder"), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     child = fork(functools.partial(begin, order, lock, theirs), keep=(lock, theirs.fileno()), output=log)
@@ -84,7 +112,7 @@ def _launch(order: Order, lock: int, progress: Progress) -> None:
     theirs.close()
     processes = [os.pidfd_open(child)]
     try:
-        _listen(ours, order.folder, progress, processes)
+        _listen(ours, order.folder, progress, warn, processes)
     except BaseException:
         for process in processes:
             kill(process)
@@ -96,7 +124,7 @@ def _launch(order: Order, lock: int, progress: Progress) -> None:
         ours.close()
 
 
-def _listen(ours: Channel, folder: LabFolder, progress: Progress, processes: list[int]) -> None:
+def _listen(ours: Channel, folder: LabFolder, progress: Progress, warn: Warn, processes: list[int]) -> None:
     while True:
         ours.wait()
         try:
@@ -109,6 +137,8 @@ def _listen(ours: Channel, folder: LabFolder, progress: Progress, processes: lis
                     processes.append(os.pidfd_open(pid))
             case {"type": "phase", "name": str(name), "seconds": float(seconds)}:
                 progress(name, seconds)
+            case {"type": "warning", "text": str(text)}:
+                warn(text)
             case {"type": "error", "message": str(text), "exit_code": int(code)}:
                 raise failure(text, code)
             case {"type": "up"}:

@@ -1,7 +1,7 @@
 """From the fork that `up` makes to the end of the lab: a process cuts itself off, and its child is process 1.
 
 To whoever waits at the other end of `launcher` go: {"type": "holder", "pid"}, {"type": "phase", "name", "seconds"},
-and last {"type": "up"} or {"type": "error", "message", "exit_code"}.
+{"type": "warning", "text"}, and last {"type": "up"} or {"type": "error", "message", "exit_code"}.
 """
 
 from __future__ import annotations
@@ -91,6 +91,7 @@ class Holder:
         )
         self._loop.on_signals((signal.SIGCHLD, signal.SIGTERM, signal.SIGINT), self._signalled)
         self._listener = Listener(order.folder.control)
+        self._secured: set[tuple[str, str]] = set()
         self._home, self._places = Place.here(), dict[str, Place]()
         self._adversaries = Adversaries(order, self._supervisor, self._events, self._home, self._places)
         every = verbs(self._lab) | tampering.verbs(self._adversaries)
@@ -108,13 +109,20 @@ class Holder:
         def report(name: str, seconds: float) -> None:
             launcher.send({"type": "phase", "name": name, "seconds": seconds})
 
+        def warn(text: str) -> None:
+            self._events.record("warning", {"text": text})
+            launcher.send({"type": "warning", "text": text})
+
         self._events.record("building", {"lab": self._order.folder.name, "source": self._order.topology.source})
         build = Build(
             order=self._order,
             loop=self._loop,
             supervisor=self._supervisor,
             report=report,
+            warn=warn,
+            tunnels=self._lab.tunnels,
             may_go_on=self._lab.fail_if_stopping,
+            secured=self._secured,
             adversaries=self._adversaries,
             home=self._home,
             places=self._places,
@@ -130,6 +138,7 @@ class Holder:
         self._loop.run_until(lambda: self._lab.stopping)
         self._lab.state = "going down"
         children = self._supervisor.children
+        self._supervisor.stop([child for child in children if child.kind == "routing"], _DRIVERS_PATIENCE)
         self._supervisor.stop([child for child in children if child.kind == "node"], _DRIVERS_PATIENCE)
         self._supervisor.stop([child for child in children if child.kind == "capture"], _CAPTURES_PATIENCE)
         self._events.record("down", {"lab": self._order.folder.name})
@@ -149,6 +158,16 @@ class Holder:
         if message["type"] == "event":
             fields = {name: value for name, value in message.items() if name not in ("type", "event")}
             self._events.record(message["event"], fields)
+            match message:
+                case {"event": "vpn-state", "node": node, "connection": connection, "state": state, "why": why}:
+                    self._lab.tunnels[node, connection] = (state, why)
+                case {"event": "vpn-failure", "node": node, "connection": connection, "cause": cause, "detail": detail}:
+                    state, _ = self._lab.tunnels.get((node, connection), ("Unknown", ""))
+                    self._lab.tunnels[node, connection] = (state, f"{cause}: {detail}")
+                case {"event": "secured", "node": node, "segment": segment}:
+                    self._secured.add((node, segment))
+                case {"event": "unsecured", "node": node, "segment": segment}:
+                    self._secured.discard((node, segment))
         elif message["type"] == "key":
             self._write_key(child, message["record"])
         elif message["type"] == "attack-ended":

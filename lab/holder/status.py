@@ -11,13 +11,14 @@ from lab.model.link import Link
 from lab.model.topology import Node, Topology
 
 _PATIENCE = 1.0  # seconds in which a process has to say how it is
+_ASKED = ("node", "capture", "routing")
 
 Report = dict[str, object]
 
 
 def gather(supervisor: Supervisor, done: Callable[[dict[str, object]], None]) -> None:
     """Ask every process that is ready for its status; `done` gets the answers by the process's name."""
-    asked = [child for child in supervisor.children if child.state is State.READY and child.kind in ("node", "capture")]
+    asked = [child for child in supervisor.children if child.state is State.READY and child.kind in _ASKED]
     answers: dict[str, object] = {}
     left = {child.name for child in asked}
     if not asked:

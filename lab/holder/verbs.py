@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 from lab.errors import CheckFailedError, ExitCode
-from lab.holder import status
+from lab.holder import rewire, status
 from lab.holder.control import Request, RequestError, Verb
 from lab.holder.events import EventLog
 from lab.holder.loop import Loop
@@ -26,7 +26,7 @@ _COMMAND_PATIENCE = 30.0
 
 @dataclass(slots=True, kw_only=True)
 class Lab:
-    """What the verbs look at and change."""
+    """What the verbs look at and change. `tunnels`: by node and connection, how it stands there, and why."""
 
     order: Order
     loop: Loop
@@ -39,6 +39,7 @@ class Lab:
     places: dict[str, Place] = field(default_factory=dict)
     shared: dict[Kind, int] = field(default_factory=dict)
     at_end: list[Callable[[], None]] = field(default_factory=list)
+    tunnels: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     def fail_if_stopping(self) -> None:
         """Give up what is being done when the lab was taken down meanwhile.
@@ -59,6 +60,8 @@ def verbs(lab: Lab) -> dict[str, Verb]:
         "enter": _enter,
         "command": _command,
         "flush": _flush,
+        "routing": _routing,
+        "link": _link,
     }
     return {name: functools.partial(verb, lab) for name, verb in table.items()}
 
@@ -141,6 +144,35 @@ def _flush(lab: Lab, request: Request) -> None:
             _pass_on(lab, request, child, {"verb": "flush"})
             return
     raise RequestError("nothing is captured in this lab")
+
+
+def _routing(lab: Lab, request: Request) -> None:
+    """Put `command` to the process that keeps the BIRDs, and pass its answer on."""
+    command = request.fields.get("command")
+    if not isinstance(command, dict) or not isinstance(command.get("verb"), str):
+        raise RequestError("verb 'routing' needs `command`, an object with a `verb`")
+    for child in lab.supervisor.children:
+        if child.kind == "routing":
+            _pass_on(lab, request, child, command)
+            return
+    raise RequestError("no node of this lab speaks BGP; give nodes of its topology `bgp:`")
+
+
+def _link(lab: Lab, request: Request) -> None:
+    """Cut the link `segment`, or mend it, as `state` says: down or up."""
+    segment, state = request.text("segment"), request.text("state")
+    topology = lab.order.topology
+    links = {link.segment: link for link in topology.links}
+    if segment not in links:
+        raise RequestError(f"there is no segment {segment!r}; there are {', '.join(links)}")
+    if state not in rewire.STATES:
+        raise RequestError(f"a link goes {' or '.join(rewire.STATES)}, not {state!r}")
+
+    def done() -> object:
+        lab.events.record(f"link-{state}", {"segment": segment})
+        return {"segment": segment, "state": state}
+
+    rewire.rewire(lab, request, rewire.switch_link(topology, links[segment], state), done)
 
 
 def _pass_on(lab: Lab, request: Request, child: Child, command: Message) -> None:

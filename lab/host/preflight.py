@@ -17,6 +17,7 @@ from lab.host.channel import Channel
 from lab.host.isolation import become_first_process, isolate
 from lab.host.namespaces import Kind, Place, is_own
 from lab.host.processes import fork
+from lab.host.programs import BIRD, Program
 
 _RECEIVE_BUFFER = 4 << 20  # octets; a burst of a fast sender fits
 _DESCRIPTORS = 4096  # a lab of a thousand nodes
@@ -42,7 +43,7 @@ class Need:
 
 def examine() -> tuple[Need, ...]:
     """Try everything that a lab needs."""
-    return (_python(), *_namespaces(), _receive_buffer(), _descriptors(), _state_folder())
+    return (_python(), *_namespaces(), _receive_buffer(), _descriptors(), _state_folder(), _program(BIRD))
 
 
 def _python() -> Need:
@@ -147,7 +148,7 @@ _TRIALS: dict[str, Callable[[], str]] = {
     "nftables": _nftables,
 }
 _ESSENTIAL = ("own namespaces", "own /proc")
-_OPTIONAL = {"nftables": "; labs do without, but for impairments and attacks"}
+_OPTIONAL = {"nftables": "; labs do without, but for impairments, attacks, security groups and circuits"}
 
 
 def _receive_buffer() -> Need:
@@ -174,6 +175,16 @@ def _descriptors() -> Need:
         detail=f"at most {hard}: a lab of many nodes does not fit",
         fix=f"ulimit -Hn {_DESCRIPTORS}, as root, before it is started",
     )
+
+
+def _program(program: Program) -> Need:
+    """A program that only some topologies need: without it, the others run."""
+    name = f"{program.command} (Debian package {program.package})"
+    found = program.find()
+    if found is not None:
+        return Need(name=name, verdict=Verdict.WORKS, detail=found)
+    detail = f"not installed: topologies with {program.use} do not run"
+    return Need(name=name, verdict=Verdict.LIMITED, detail=detail, fix=program.fix)
 
 
 def _state_folder() -> Need:

@@ -12,6 +12,7 @@ from typing import ClassVar
 from netaddr import EUI, IPAddress, IPNetwork
 
 from lab.model.impairment import Impairment
+from lab.topology.network_operations import NetworkOperation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,38 +190,53 @@ class BringUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImpairWire:
-    """Have a man in the middle do to the frames of a segment what the topology says, each direction by itself."""
+class CreateTunnelDevice:
+    """Make the TUN through which a gateway takes and gives what goes through a tunnel. Nothing in clear leaves it."""
 
-    kind: ClassVar[str] = "impair-wire"
-    segment: str
-    a: str
-    b: str
-    a_to_b: Impairment
-    b_to_a: Impairment
-    seed: int
+    kind: ClassVar[str] = "create-tunnel-device"
+    node: str
+    device: str
+    connection: str
+    mtu: int
 
     def __str__(self) -> str:
-        ways = ((self.a, self.b, self.a_to_b), (self.b, self.a, self.b_to_a))
-        said = (f"from {near} to {far}: {suffered}" for near, far, suffered in ways if not suffered.is_none)
-        return f"{self.segment}: impair, one way, {'; '.join(said)}"
+        return f"{self.node}: create TUN {self.device} of MTU {self.mtu} for {self.connection}"
 
     @property
     def undo(self) -> str:
         """What undoes it."""
-        return "take the man in the middle away; the wire is the direct one again"
+        return f"delete {self.node}:{self.device}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddTunnelRoute:
+    """Route a prefix into a tunnel; several tunnels share the load by flow."""
+
+    kind: ClassVar[str] = "add-tunnel-route"
+    node: str
+    destination: IPNetwork
+    devices: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.node}: route {self.destination} into {' and '.join(self.devices)}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"delete the route of {self.node} to {self.destination}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartDriver:
-    """Start the process that carries a node's tagged or protected frames on these segments."""
+    """Start the process that carries a node's frames on these segments, and what goes through these tunnels."""
 
     kind: ClassVar[str] = "start-driver"
     node: str
     segments: tuple[str, ...]
+    connections: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.node}: start the driver of {', '.join(self.segments)}"
+        return f"{self.node}: start the driver of {', '.join((*self.segments, *self.connections))}"
 
     @property
     def undo(self) -> str:
@@ -246,6 +262,80 @@ class AddRoute:
         return f"delete the route of {self.node} to {self.destination}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartTunnels:
+    """Let a gateway begin to negotiate these connections, and wait a while until they are up."""
+
+    kind: ClassVar[str] = "start-tunnels"
+    node: str
+    connections: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.node}: begin to negotiate {', '.join(self.connections)}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"close {', '.join(self.connections)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeDown:
+    """Set a device down. No plan has it; it is how a link is cut while a lab runs."""
+
+    kind: ClassVar[str] = "take-down"
+    node: str
+    device: str
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.device}: take down"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"bring {self.node}:{self.device} up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImpairWire:
+    """Have a man in the middle do to the frames of a segment what the topology says, each direction by itself."""
+
+    kind: ClassVar[str] = "impair-wire"
+    segment: str
+    a: str
+    b: str
+    a_to_b: Impairment
+    b_to_a: Impairment
+    seed: int
+
+    def __str__(self) -> str:
+        ways = ((self.a, self.b, self.a_to_b), (self.b, self.a, self.b_to_a))
+        said = (f"from {near} to {far}: {suffered}" for near, far, suffered in ways if not suffered.is_none)
+        return f"{self.segment}: impair, one way, {'; '.join(said)}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return "take the man in the middle away; the wire is the direct one again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitSecured:
+    """Wait until MKA has secured these segments, for at most so many seconds; then go on in any case."""
+
+    kind: ClassVar[str] = "await-secured"
+    segments: tuple[str, ...]
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"wait up to {self.seconds:g} s for MKA to secure {', '.join(self.segments)}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return "nothing to undo"
+
+
 Operation = (
     GenerateSecret
     | CreateNamespace
@@ -254,9 +344,15 @@ Operation = (
     | DisableOffloads
     | StartCapture
     | CreateControlledPort
+    | CreateTunnelDevice
     | AddAddress
     | BringUp
-    | ImpairWire
     | StartDriver
     | AddRoute
+    | AwaitSecured
+    | AddTunnelRoute
+    | StartTunnels
+    | TakeDown
+    | ImpairWire
+    | NetworkOperation
 )

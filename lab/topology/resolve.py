@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from lab.model.bgp import Bgp
 from lab.model.expectation import Expectation
 from lab.model.link import Interface, Link
 from lab.model.macsec import MacsecPolicy
+from lab.model.resources import Resources
 from lab.model.roles import Role
 from lab.model.topology import Node, Topology
 from lab.topology import naming
 from lab.topology.addresses import Addressing, read_addresses
-from lab.topology.expectations import CLEAR, read_expectations, read_traffic
+from lab.topology.connections import read_connections
+from lab.topology.expectations import CLEAR, compare_tunnels, read_expectations, read_traffic
 from lab.topology.impairments import read_impairments
+from lab.topology.mistakes import read_mistakes
 from lab.topology.problems import Problems, near
 from lab.topology.protection import check_circuits, inner_mtu, read_bandwidth, read_macsec, read_tag
 from lab.topology.raw import RawNode, RawTopology
-from lab.topology.secrets import check_uses, read_vaults
+from lab.topology.resources.read import read_resources
+from lab.topology.resources.reading import Reading
+from lab.topology.secrets import check_passwords, check_uses, read_vaults
+from lab.topology.sessions import read_bgp
+from lab.topology.tunnels import check_connections
 from lab.topology.wires import Wire, read_wires
 
 
@@ -30,12 +39,35 @@ def resolve(raw: RawTopology, problems: Problems) -> Topology:
     made = read_vaults(raw.vaults, problems)
     policies = {wire.path: policy for wire in wires if (policy := read_macsec(wire, roles, problems))}
     check_circuits(wires, roles, problems)
-    check_uses([(wire, policies[wire.path]) for wire in wires if wire.path in policies], raw.vaults, made, problems)
+    mistakes = {wire.path: read_mistakes(wire, policies.get(wire.path), problems) for wire in wires}
+    used = [(wire, policies[wire.path], mistakes[wire.path]) for wire in wires if wire.path in policies]
+    check_uses(used, raw.vaults, made, problems)
     expected = read_expectations(raw.expect, wires, all_wires, problems)
     links = tuple(
-        _link(raw.name, wire, addressing, policies.get(wire.path), expected.get(wire.segment, CLEAR), problems)
+        replace(
+            _link(raw.name, wire, addressing, policies.get(wire.path), expected.get(wire.segment, CLEAR), problems),
+            mistakes=mistakes[wire.path],
+        )
         for wire in wires
     )
+    path_mtu = min([1500, *(link.a.mtu for link in links)])
+    connections = read_connections(raw.connections, roles, wires, addressing, path_mtu, problems)
+    check_connections(connections, addressing.routes, raw.vaults, made, problems)
+    compare_tunnels(links, bool(raw.connections), problems)
+    speakers = read_bgp(raw.nodes, roles, links, addressing, problems)
+    check_passwords(speakers, raw.vaults, made, problems)
+    resources = Resources()
+    if raw.azure is not None:
+        resources = read_resources(
+            Reading(
+                raw=raw.azure,
+                roles=roles,
+                links=links,
+                loopbacks=addressing.loopbacks,
+                speakers=speakers,
+                problems=problems,
+            )
+        )
     traffic = read_traffic(raw.traffic, roles, problems)
     if not traffic and raw.traffic is None:
         problems.warn((), "no traffic: there is no pair of onprem and workload; name pairs under `traffic:`")
@@ -44,10 +76,14 @@ def resolve(raw: RawTopology, problems: Problems) -> Topology:
         source=problems.document.file,
         description=raw.description,
         identity=raw.identity,
-        nodes=tuple(_node(name, role, addressing) for name, role in roles.items() if role is not None),
+        nodes=tuple(
+            _node(name, role, addressing, speakers.get(name)) for name, role in roles.items() if role is not None
+        ),
         links=links,
+        connections=connections,
         traffic=traffic,
         generated_secrets=made,
+        resources=resources,
     )
 
 
@@ -69,12 +105,13 @@ def _read_roles(nodes: Mapping[str, RawNode | None], problems: Problems) -> dict
     return roles
 
 
-def _node(name: str, role: Role, addressing: Addressing) -> Node:
+def _node(name: str, role: Role, addressing: Addressing, bgp: Bgp | None) -> Node:
     return Node(
         name=name,
         role=role,
         loopback_addresses=addressing.loopbacks.get(name, ()),
         routes=addressing.routes.get(name, ()),
+        bgp=bgp,
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
-from lab.azure.macsec import CKN_RULE, KeyRule, cipher_of_suite
+from lab.azure.bgp import PASSWORD_RULE
+from lab.azure.macsec import CKN_RULE, cipher_of_suite
 from lab.errors import InputError
+from lab.model.bgp import Bgp
 from lab.model.macsec import CakChange, MacsecPolicy, MkaKeys, StaticKeys
 from lab.model.roles import Role
 from lab.model.secret import SecretReference
@@ -20,20 +23,66 @@ from lab.vault.names import check_secret_name, check_vault_name, parse_secret_ur
 _OCTETS = (1, 1024)
 
 
+class ValueRule(Protocol):
+    """What a secret must hold for a use: how its text is read, and from how many random octets it can be made."""
+
+    @property
+    def text(self) -> str:
+        """The rule for people."""
+        ...
+
+    @property
+    def least(self) -> int:
+        """The fewest random octets."""
+        ...
+
+    @property
+    def most(self) -> int:
+        """The most."""
+        ...
+
+    def octets(self, value: str) -> bytes:
+        """Read a secret's value.
+
+        Raises:
+            ValueError: it breaks the rule.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretUse:
     """A use of a secret: for what (`key` is where that stands in `macsec:`), and what it must hold there."""
 
     key: tuple[str, ...]
     reference: SecretReference
-    rule: KeyRule
+    rule: ValueRule
 
     def __str__(self) -> str:
-        return f"SAK of {self.key[1]}" if len(self.key) > 1 else self.key[0].upper()
+        if self.key[0] == "psk":
+            return "shared key"
+        if self.key[0] == "password":
+            return f"MD5 key with {self.key[1]}"
+        if len(self.key) == 1:
+            return self.key[0].upper()
+        return f"{'SAK' if self.key[0] == 'keys' else self.key[-1].upper()} of {self.key[1]}"
 
 
-def uses_of(policy: MacsecPolicy) -> tuple[SecretUse, ...]:
-    """Every secret that a link's policy needs."""
+Mistakes = Sequence[tuple[str, MacsecPolicy]]
+"""What ends of a link were told instead of its policy, by their nodes."""
+
+
+def uses_of(policy: MacsecPolicy, mistakes: Mistakes = ()) -> tuple[SecretUse, ...]:
+    """Every secret that a link needs."""
+    uses = _uses_of(policy)
+    known = {(use.reference, use.rule) for use in uses}
+    others = (
+        replace(use, key=("mistakes", node, *use.key)) for node, mistaken in mistakes for use in _uses_of(mistaken)
+    )
+    return (*uses, *(use for use in others if (use.reference, use.rule) not in known))
+
+
+def _uses_of(policy: MacsecPolicy) -> tuple[SecretUse, ...]:
     cipher = cipher_of_suite(policy.cipher_suite)
     match policy.keys:
         case StaticKeys(saks=saks):
@@ -70,7 +119,7 @@ def read_keys(
     wire: Wire, raw: RawMacsec, roles: Mapping[str, Role | None], path: Path, problems: Problems
 ) -> StaticKeys | MkaKeys | None:
     """What keys a link: a CAK and its CKN for MKA, or a static SAK for each direction. None if it could not be read."""
-    by_mka = [name for name in ("ckn", "cak", "change") if getattr(raw, name) is not None]
+    by_mka = [name for name in ("ckn", "cak", "change", "delay_protection", "mistakes") if getattr(raw, name)]
     if raw.keys is not None:
         if by_mka:
             problems.add(path, f"'keys' are static SAKs and {by_mka[0]!r} is of MKA; take one of them away")
@@ -84,9 +133,11 @@ def read_keys(
         if getattr(raw, name) is None:
             problems.add(path, f"MKA needs {name!r} as well, as in `{name}: https://...`")
     change = _read_change(wire, raw.change, roles, (*path, "change"), problems)
-    ckn = _reference(raw.ckn, (*path, "ckn"), problems)
-    cak = _reference(raw.cak, (*path, "cak"), problems)
-    return MkaKeys(ckn=ckn, cak=cak, change=change) if ckn and cak and change else None
+    ckn = reference(raw.ckn, (*path, "ckn"), problems)
+    cak = reference(raw.cak, (*path, "cak"), problems)
+    if ckn is None or cak is None or change is None:
+        return None
+    return MkaKeys(ckn=ckn, cak=cak, change=change, delay_protection=raw.delay_protection)
 
 
 def _read_change(
@@ -111,12 +162,13 @@ def _read_static(wire: Wire, keys: Mapping[str, str], path: Path, problems: Prob
     for node in nodes:
         if node not in keys:
             problems.add(path, f"'keys' has no SAK for what {node} sends; write `{node}: https://...`")
-        elif reference := _reference(keys[node], (*path, node), problems):
-            saks.append((node, reference))
+        elif sak := reference(keys[node], (*path, node), problems):
+            saks.append((node, sak))
     return StaticKeys(saks=tuple(saks))
 
 
-def _reference(url: str | None, path: Path, problems: Problems) -> SecretReference | None:
+def reference(url: str | None, path: Path, problems: Problems) -> SecretReference | None:
+    """The secret that is named, None where none is or it cannot be read."""
     if url is None:
         return None
     try:
@@ -128,7 +180,7 @@ def _reference(url: str | None, path: Path, problems: Problems) -> SecretReferen
 
 
 def check_uses(
-    policies: Sequence[tuple[Wire, MacsecPolicy]],
+    policies: Sequence[tuple[Wire, MacsecPolicy, Mistakes]],
     vaults: Mapping[str, Mapping[str, RawSecret | None] | None],
     made: Sequence[GeneratedSecret],
     problems: Problems,
@@ -137,9 +189,9 @@ def check_uses(
     lengths = {(secret.vault, secret.secret): secret.octets for secret in made}
     own = {vault.lower(): {secret.lower() for secret in secrets or {}} for vault, secrets in vaults.items()}
     first: dict[SecretReference, Wire] = {}
-    for wire, policy in policies:
+    for wire, policy, mistakes in policies:
         path = (*wire.path, "macsec")
-        for use in uses_of(policy):
+        for use in uses_of(policy, mistakes):
             if use.reference.vault in own:
                 _check_made(use, own[use.reference.vault], lengths, (*path, *use.key), problems)
             elif isinstance(policy.keys, StaticKeys):
@@ -149,6 +201,39 @@ def check_uses(
                 )
                 problems.warn((*path, "keys"), text)
             _check_shared(use, wire, first, policy, problems)
+
+
+def check_passwords(
+    speakers: Mapping[str, Bgp],
+    vaults: Mapping[str, Mapping[str, RawSecret | None] | None],
+    made: Sequence[GeneratedSecret],
+    problems: Problems,
+) -> None:
+    """MD5 keys of BGP sessions that are made here exist, and are no longer than one may be as hex digits."""
+    for node, bgp in speakers.items():
+        for use in passwords(bgp):
+            check_made(use, vaults, made, ("nodes", node, "bgp", "neighbors"), problems)
+
+
+def passwords(bgp: Bgp) -> Iterator[SecretUse]:
+    """The MD5 keys that a node's sessions need."""
+    for neighbor in bgp.neighbors:
+        if neighbor.password is not None:
+            yield SecretUse(key=("password", neighbor.node), reference=neighbor.password, rule=PASSWORD_RULE)
+
+
+def check_made(
+    use: SecretUse,
+    vaults: Mapping[str, Mapping[str, RawSecret | None] | None],
+    made: Sequence[GeneratedSecret],
+    path: Path,
+    problems: Problems,
+) -> None:
+    """A secret that is made here, if it is, exists and has the length that its use needs."""
+    own = {vault.lower(): {secret.lower() for secret in secrets or {}} for vault, secrets in vaults.items()}
+    lengths = {(secret.vault, secret.secret): secret.octets for secret in made}
+    if use.reference.vault in own:
+        _check_made(use, own[use.reference.vault], lengths, path, problems)
 
 
 def _check_shared(

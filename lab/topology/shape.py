@@ -12,7 +12,7 @@ from typing import cast
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from lab.topology import raw
+from lab.topology import raw, raw_azure, raw_bgp
 from lab.topology.document import Path, Value
 from lab.topology.problems import Problems, near
 
@@ -30,14 +30,34 @@ _RECORDS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("", "a topology", raw.RawTopology),
     ("nodes/*", "a node", raw.RawNode),
     ("nodes/*/routes/*", "a route", raw.RawRoute),
+    ("nodes/*/bgp", "bgp", raw_bgp.RawBgp),
+    ("nodes/*/bgp/neighbors/*", "a neighbor", raw_bgp.RawNeighbor),
     ("links/*", "a link", raw.RawLink),
     ("links/*/tag", "a tag", raw.RawTag),
     ("links/*/macsec", "macsec", raw.RawMacsec),
+    ("links/*/macsec/mistakes/*", "a mistake", raw.RawMistake),
     ("links/*/impairments", "impairments", raw.RawImpairments),
     ("links/*/impairments/a_to_b", "a direction", raw.RawImpairment),
     ("links/*/impairments/b_to_a", "a direction", raw.RawImpairment),
     ("vaults/*/*", "a secret", raw.RawSecret),
+    ("connections/*", "a connection", raw.RawConnection),
+    ("connections/*/policy", "a policy", raw.RawIpsecPolicy),
+    ("connections/*/ends/*", "an end of a connection", raw.RawConnectionEnd),
+    ("connections/*/ends/*/policy", "a policy", raw.RawIpsecPolicy),
     ("expect/*", "an expectation", raw.RawExpect),
+    ("azure", "azure", raw_azure.RawAzure),
+    ("azure/ports/*", "a port pair", raw_azure.RawPort),
+    ("azure/circuits/*", "a circuit", raw_azure.RawCircuit),
+    ("azure/circuits/*/peering", "a peering", raw_azure.RawPeering),
+    ("azure/virtual_networks/*", "a virtual network", raw_azure.RawNetwork),
+    ("azure/virtual_networks/*/subnets/*", "a subnet", raw_azure.RawSubnet),
+    ("azure/gateways/*", "a gateway", raw_azure.RawGateway),
+    ("azure/local_network_gateways/*", "a local network gateway", raw_azure.RawLocalGateway),
+    ("azure/connections/*", "a connection", raw_azure.RawConnection),
+    ("azure/route_tables/*", "a route table", raw_azure.RawRouteTable),
+    ("azure/route_tables/*/routes/*", "a user-defined route", raw_azure.RawUserRoute),
+    ("azure/network_security_groups/*", "a network security group", raw_azure.RawSecurityGroup),
+    ("azure/network_security_groups/*/rules/*", "a rule", raw_azure.RawFilterRule),
 )
 
 # What is cut out may leave its holder incomplete, which is then cut out in the next round, level by level.
@@ -85,6 +105,10 @@ def _cut(data: Value, path: Path) -> None:
 
 
 def _is_name(path: Path) -> bool:
+    if path[0] == "azure":
+        return len(path) == 3 or (len(path) == 5 and path[3] in ("subnets", "routes", "rules"))
+    if path[0] == "connections":
+        return len(path) == 4 and path[2] == "ends"
     return path[0] in ("nodes", "vaults", "expect") and (len(path) == 2 or (path[0] == "vaults" and len(path) == 3))
 
 

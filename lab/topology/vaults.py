@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lab.errors import InputError, Problem
 from lab.model.secret import SecretReference
 from lab.model.topology import Topology
 from lab.topology.operations import GenerateSecret
-from lab.topology.secrets import uses_of
+from lab.topology.secrets import SecretUse, passwords, uses_of
+from lab.topology.tunnels import shared_keys
 from lab.vault.records import Permission
 from lab.vault.vault import OPERATOR, Vault
 
@@ -38,24 +39,35 @@ def resolve_secrets(topology: Topology, lab_root: Path, user_root: Path, now: fl
     values: dict[SecretReference, str | None] = {}
     opened: dict[str, bytes] = {}
     problems: list[Problem] = []
-    for link in topology.links:
-        for use in uses_of(link.macsec) if link.macsec else ():
-            reference = use.reference
-            try:
-                if reference not in values:
-                    values[reference] = None
-                    root = lab_root if reference.vault in own else user_root
-                    values[reference] = _open(reference, root, topology.identity, now)
-                value = values[reference]
-                if value is not None:
-                    opened[str(reference)] = use.rule.octets(value)
-            except (InputError, ValueError) as error:
-                problems.append(
-                    Problem(file=topology.source, line=link.line, text=f"{link.segment}, {use} {reference}: {error}")
-                )
+    for what, line, use in _uses(topology):
+        reference = use.reference
+        try:
+            if reference not in values:
+                values[reference] = None
+                root = lab_root if reference.vault in own else user_root
+                values[reference] = _open(reference, root, topology.identity, now)
+            value = values[reference]
+            if value is not None:
+                opened[str(reference)] = use.rule.octets(value)
+        except (InputError, ValueError) as error:
+            text = f"{what}, {use} {reference}: {error}"
+            problems.append(Problem(file=topology.source, line=line, text=text))
     if problems:
         raise InputError(problems)
     return opened
+
+
+def _uses(topology: Topology) -> Iterator[tuple[str, int | None, SecretUse]]:
+    """Every use of a secret, with what it is for and where that stands."""
+    for link in topology.links:
+        for use in uses_of(link.macsec, link.mistakes) if link.macsec else ():
+            yield link.segment, link.line, use
+    for connection in topology.connections:
+        for use in shared_keys(connection):
+            yield connection.name, connection.line, use
+    for node in topology.nodes:
+        for use in passwords(node.bgp) if node.bgp else ():
+            yield node.name, None, use
 
 
 def _open(reference: SecretReference, root: Path, identity: str, now: float) -> str:

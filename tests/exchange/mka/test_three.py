@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dataplane.macsec.suites import CIPHER_SUITES, GCM_AES_XPN_128, CipherSuite
+from dataplane.macsec.suites import CIPHER_SUITES, GCM_AES_128, GCM_AES_XPN_128, CipherSuite
 from dataplane.mka.events import CreateReceiveSa, CreateTransmitSa, MemberJoined, MemberLeft
 from dataplane.mka.keys import number_sscis
 from tests.exchange.mka.lan import Lan, cak
@@ -152,3 +152,29 @@ def test_nobody_wants_to_be_key_server() -> None:
     assert not any(member.open for member in lan.members)
     troubles = {member.kay.status(lan.now).trouble for member in lan.members}
     assert [trouble.name for trouble in troubles if trouble is not None] == ["NO_KEY_SERVER"]
+
+
+def test_a_fresh_sak_waits_for_members_to_know_each_other_and_follows_when_they_do_later() -> None:
+    lan = three(suite=GCM_AES_128)
+    server = lan.members[0]
+    strangers = {2, 3}
+    lan.filter = lambda sender, receiver, frame: None if {sender.number, receiver.number} == strangers else frame
+    for member in lan.members:
+        member.join(cak())
+    lan.run(5)
+    assert server.kay.counters.saks_distributed == 1  # with the first that it heard
+    lan.run(3)
+    assert server.kay.counters.saks_distributed == 2  # it may never change
+    lan.filter = lambda sender, receiver, frame: frame
+    lan.run(8)
+    assert server.kay.counters.saks_distributed == 3
+    assert lan.secured()
+    assert lan.unready == []
+    lan.run(20)
+    assert server.kay.counters.saks_distributed == 3
+    traffic = Traffic(lan)
+    for member in lan.members:
+        member.delivered.clear()
+        member.discarded.clear()
+    lan.run(1, traffic)
+    assert traffic.lost() == 0

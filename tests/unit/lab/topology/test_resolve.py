@@ -60,8 +60,11 @@ def test_shipped_topologies_load_under_their_own_name(path: Path) -> None:
     assert topology.description
     assert topology.traffic
     assert all(link.expect is not None for link in topology.links)
-    # The negative control is the only one that warns.
-    assert bool(topology.warnings) == (path.stem == "clear")
+    # The negative control warns, and weak groups do.
+    warned = [warning.text for warning in topology.warnings]
+    weak = [text for text in warned if "a 1024-bit group is within reach" in text]
+    assert (len(weak) == 2) == (path.stem in ("expressroute-circuit", "expressroute-direct"))
+    assert (warned != weak) == (path.stem == "clear")
 
 
 def test_direct_bears_the_guides_addresses() -> None:
@@ -79,9 +82,13 @@ def test_direct_bears_the_guides_addresses() -> None:
         assert (link.macsec.cipher_suite, link.bandwidth_gbps) == ("GCM-AES-XPN-256", 100)
         assert link.tag.vids == (10, 100)
         assert (link.a.wire_mtu, link.a.mtu) == (1540, 1500)
-        assert link.expect == Expectation(layers=(Layer.MACSEC,))
-    share = [route for route in topology.node("ce").routes if route.destination == IPNetwork("10.0.0.0/16")]
-    assert [route.via for route in share] == [(IPAddress("172.16.0.2"), IPAddress("172.16.0.6"))]
+        assert link.expect == Expectation(layers=(Layer.MACSEC, Layer.IPSEC))
+    outer = {str(route.destination): route.via for route in topology.node("ce").routes}
+    assert outer["10.0.1.4/32"] == (IPAddress("172.16.0.2"),)
+    assert outer["10.0.1.5/32"] == (IPAddress("172.16.0.6"),)
+    assert [(str(each.a.address), str(each.b.address)) for each in topology.connections] == [
+        ("172.20.0.1", "10.0.1.4"), ("172.20.0.2", "10.0.1.5"),
+    ]  # fmt: skip
 
 
 def test_a_bare_link() -> None:
@@ -152,7 +159,7 @@ def test_macsec_options() -> None:
 
 
 def test_static_keys_are_by_who_sends() -> None:
-    keys = load(TOPOLOGIES / "macsec-pair.yaml").links[0].macsec
+    keys = load(TOPOLOGIES / "macsec-static.yaml").links[0].macsec
     assert keys is not None
     assert isinstance(keys.keys, StaticKeys)
     assert [node for node, _ in keys.keys.saks] == ["ce", "msee1"]
@@ -253,3 +260,22 @@ def test_junk_at_any_place_of_a_file_is_refused_or_loads(data: st.DataObject) ->
     else:
         return
     assert problems
+
+
+def test_a_mistake_is_what_one_end_was_told() -> None:
+    link = loads(pair(mka(options="mistakes: {msee1: {sci_state: Enabled, cipher: GcmAes256}}"))).links[0]
+    assert link.macsec == link.policy("ce")
+    mistaken = link.policy("msee1")
+    assert mistaken is not None
+    assert (mistaken.cipher_suite, mistaken.sci_encoding) == ("GCM-AES-256", SciEncoding.EXPLICIT)
+    assert link.macsec is not None
+    assert mistaken.keys == link.macsec.keys
+
+
+def test_delay_protection_can_be_said() -> None:
+    keys = policy(pair(mka(options="delay_protection: true"))).keys
+    assert isinstance(keys, MkaKeys)
+    assert keys.delay_protection
+    plain = policy(pair(mka())).keys
+    assert isinstance(plain, MkaKeys)
+    assert not plain.delay_protection
