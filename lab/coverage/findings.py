@@ -63,6 +63,7 @@ def collect(seen: Observation, expectation: Expectation | None, dropped: int) ->
         *_checks(seen, demanded_protocols(expectation)),
         *_named(seen, "cut", Severity.WARNING, ""),
         *_named(seen, "odd", Severity.INFO, ""),
+        *_named(seen, "routing", Severity.INFO, "of BGP or BFD between the ends of the link, as allowed"),
     ]
     if census.MALFORMED not in unwanted_inside(expectation):
         findings += _named(seen, "inside-malformed", Severity.INFO, "malformed inside MACsec: ")

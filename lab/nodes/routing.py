@@ -70,6 +70,7 @@ class _Bird:
         self.ended: str | None = None
         self.known: dict[str, str] = {}  # the state of each session at the last look
         self.preferences: Final[dict[str, int]] = {}
+        self.switched_off: Final[set[str]] = set()
         self._speaker: Final = speaker
         self._secrets: Final = secrets
         self._log: Final = log
@@ -102,6 +103,10 @@ class _Bird:
         found = {session.name: session for session in sessions(self.ask("show protocols all"))}
         return {n.node: found[name] for n in self.bgp.neighbors if (name := session_name(n.node)) in found}
 
+    def is_multihop(self, neighbor: str) -> bool:
+        """Whether a neighbour is not at the other end of a link."""
+        return any(each.multihop for each in self.bgp.neighbors if each.node == neighbor)
+
     def configure(self) -> None:
         """Tell BIRD anew what it is to do; sessions that are not concerned stay."""
         self._write()
@@ -133,15 +138,18 @@ class _Bird:
         return lines[-1] if lines else ""
 
     def _write(self) -> None:
-        bird.write_config(self.node, render(self.bgp, self._secrets, self.preferences, self._speaker.tables))
+        bird.write_config(
+            self.node, render(self.bgp, self._secrets, self.preferences, self._speaker.tables, self.switched_off)
+        )
 
 
 @dataclass(slots=True, kw_only=True)
 class _Waiting:
-    """Somebody waits until every session is established, or until then."""
+    """Somebody waits until every session of a kind is established, or until then."""
 
     number: int
     deadline: float
+    multihop: bool
 
 
 @final
@@ -193,7 +201,7 @@ class _Keeper:
 
     def _look(self) -> None:
         """Tell of sessions that came or went, and answer who waited for them."""
-        pending = []
+        pending: dict[bool, list[str]] = {False: [], True: []}
         for each in self._birds.values():
             now = self._states(each)
             for neighbor, state in now.items():
@@ -203,12 +211,13 @@ class _Keeper:
                         {"type": "event", "event": name, "node": each.node, "neighbor": neighbor, "state": state}
                     )
                 if state != "Established":
-                    pending.append(f"{each.node} with {neighbor}: {state}")
+                    pending[each.is_multihop(neighbor)].append(f"{each.node} with {neighbor}: {state}")
             each.known = now
         for waiting in tuple(self._waiting):
-            if not pending or time.monotonic() >= waiting.deadline:
+            left = pending[waiting.multihop]
+            if not left or time.monotonic() >= waiting.deadline:
                 self._waiting.remove(waiting)
-                self._control.send({"type": "reply", "id": waiting.number, "result": {"pending": pending}})
+                self._control.send({"type": "reply", "id": waiting.number, "result": {"pending": left}})
 
     @staticmethod
     def _states(each: _Bird) -> dict[str, str]:
@@ -227,7 +236,8 @@ class _Keeper:
                     self._control.send({"type": "status", "id": message["id"], "status": status})
                 case "command" if message["verb"] == "settle":
                     deadline = time.monotonic() + float(message["seconds"])
-                    self._waiting.append(_Waiting(number=message["id"], deadline=deadline))
+                    multihop = bool(message["multihop"])
+                    self._waiting.append(_Waiting(number=message["id"], deadline=deadline, multihop=multihop))
                 case "command":
                     self._control.send({"type": "reply", "id": message["id"], **self._answer(message)})
 
@@ -260,6 +270,7 @@ class _Keeper:
         if state not in ("up", "down"):
             raise InputError(f"a session goes up or down, not {state!r}")
         each.ask(f"{'enable' if state == 'up' else 'disable'} {session_name(message['neighbor'])}")
+        (each.switched_off.discard if state == "up" else each.switched_off.add)(message["neighbor"])
         return {"node": each.node, "neighbor": message["neighbor"], "state": state}
 
     def _named(self, message: Message) -> _Bird:

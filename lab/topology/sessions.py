@@ -9,6 +9,7 @@ from netaddr import INET_PTON, AddrFormatError, IPAddress, IPNetwork, valid_ipv4
 
 from lab.azure.bgp import GATEWAY_ASN, MOST_FROM_ONPREM, MOST_FROM_VPN, MOST_TO_ONPREM
 from lab.model.bgp import Bgp, HostRoute, Neighbor
+from lab.model.connection import Connection
 from lab.model.link import Link
 from lab.model.roles import Role
 from lab.topology.addresses import Addressing
@@ -38,6 +39,7 @@ class Speakers:
     raws: Mapping[str, RawBgp]
     roles: Mapping[str, Role | None]
     links: Sequence[Link]
+    connections: Sequence[Connection]
     addressing: Addressing
     problems: Problems
 
@@ -58,12 +60,15 @@ def read_bgp(
     nodes: Mapping[str, RawNode | None],
     roles: Mapping[str, Role | None],
     links: Sequence[Link],
+    connections: Sequence[Connection],
     addressing: Addressing,
     problems: Problems,
 ) -> dict[str, Bgp]:
     """The BGP speaker of each node that has one."""
     raws = {name: node.bgp for name, node in nodes.items() if node is not None and node.bgp is not None}
-    speakers = Speakers(raws=raws, roles=roles, links=links, addressing=addressing, problems=problems)
+    speakers = Speakers(
+        raws=raws, roles=roles, links=links, connections=connections, addressing=addressing, problems=problems
+    )
     read = {name: bgp for name in raws if (bgp := _read(name, speakers))}
     check_numbers(read, roles, problems)
     return read
@@ -87,7 +92,7 @@ def _read(name: str, speakers: Speakers) -> Bgp | None:
         neighbor = _neighbor(name, written, where, speakers)
         if neighbor is not None:
             neighbors.append(neighbor)
-            routes += _host_route(neighbor, written, where, problems)
+            routes += _host_route(name, neighbor, written, where, speakers)
     if router_id is None:
         return None
     role = speakers.roles.get(name)
@@ -255,21 +260,41 @@ def _addresses(
     return ends[0][0], ends[1][0]
 
 
-def _host_route(neighbor: Neighbor, raw: RawNeighbor, path: Path, problems: Problems) -> list[HostRoute]:
+def _host_route(name: str, neighbor: Neighbor, raw: RawNeighbor, path: Path, speakers: Speakers) -> list[HostRoute]:
+    """The route to a neighbour that is not on a link: into a tunnel, or by a next hop."""
+    problems = speakers.problems
     if raw.host_route not in _HOST_ROUTES:
-        problems.add(
-            (*path, "host_route"), f"unknown host_route {raw.host_route!r}; {near(raw.host_route, _HOST_ROUTES)}"
-        )
-    if raw.via is None:
+        text = f"unknown host_route {raw.host_route!r}; {near(raw.host_route, _HOST_ROUTES)}"
+        problems.add((*path, "host_route"), text)
+    written = [key for key in ("tunnel", "via") if getattr(raw, key) is not None]
+    if not written:
         return []
+    where = (*path, written[0])
+    if len(written) > 1:
+        problems.add(path, "'tunnel' and 'via' both say where the neighbor is reached; take one of them away")
     if not neighbor.multihop:
-        problems.add((*path, "via"), f"{neighbor.node} is at the other end of {neighbor.segment}; take `via:` away")
+        text = f"{neighbor.node} is at the other end of {neighbor.segment}; take `{written[0]}:` away"
+        problems.add(where, text)
         return []
-    if not valid_ipv4(raw.via, INET_PTON):
-        problems.add((*path, "via"), f"{raw.via!r} is not an IPv4 address, as in 203.0.113.2")
+    in_kernel = raw.host_route == "kernel"
+    if raw.tunnel is not None:
+        device = _tunnel_device(name, neighbor.node, raw.tunnel, where, speakers)
+        return [HostRoute(destination=neighbor.address, via=None, device=device, in_kernel=in_kernel)] if device else []
+    if raw.via is None or not valid_ipv4(raw.via, INET_PTON):
+        problems.add(where, f"{raw.via!r} is not an IPv4 address, as in 203.0.113.2")
         return []
-    via = IPAddress(raw.via)
-    return [HostRoute(destination=neighbor.address, via=via, device=None, in_kernel=raw.host_route == "kernel")]
+    return [HostRoute(destination=neighbor.address, via=IPAddress(raw.via), device=None, in_kernel=in_kernel)]
+
+
+def _tunnel_device(name: str, other: str, tunnel: str, path: Path, speakers: Speakers) -> str | None:
+    """The device of this end of the tunnel to a neighbour."""
+    between = [each for each in speakers.connections if {end.node for end in each.ends} == {name, other}]
+    for connection in between:
+        if connection.name == tunnel:
+            return connection.end(name).device
+    known = near(tunnel, [connection.name for connection in between])
+    speakers.problems.add(path, f"{tunnel!r} is no connection between {name} and {other}; {known}")
+    return None
 
 
 def _prefix(text: str | None, path: Path, problems: Problems) -> IPNetwork | None:
