@@ -17,7 +17,8 @@ _BGP: Final = b"\x00\xb3"
 _BFD: Final = b"\x0e\xc8"
 _TAGS: Final = (b"\x81\x00", b"\x88\xa8")
 _IPV4: Final = b"\x08\x00"
-_TCP, _UDP = 6, 17
+_ICMP, _TCP, _UDP = 1, 6, 17
+_UNREACHABLE: Final = b"\x03"
 
 
 def pairs(between: Iterable[tuple[IPAddress, IPAddress]]) -> Pairs:
@@ -28,18 +29,23 @@ def pairs(between: Iterable[tuple[IPAddress, IPAddress]]) -> Pairs:
 
 def is_routing(frame: bytes | memoryview, between: Pairs) -> bool:
     """Whether an Ethernet frame is BGP or BFD between these."""
-    octets = bytes(frame[:80])
+    octets = bytes(frame[:128])
     at = 12
     while octets[at : at + 2] in _TAGS:
         at += 4
     if octets[at : at + 2] != _IPV4:
         return False
-    header = octets[at + 2 :]
-    if len(header) < 24 or header[0] >> 4 != 4 or header[6] & 0x3F or header[7]:
+    return _is_routing_packet(octets[at + 2 :], between)
+
+
+def _is_routing_packet(packet: bytes, between: Pairs) -> bool:
+    if len(packet) < 24 or packet[0] >> 4 != 4 or packet[6] & 0x3F or packet[7]:
         return False  # no IPv4, or a fragment, whose ports are not to be seen
-    if (header[12:16], header[16:20]) not in between:
+    if (packet[12:16], packet[16:20]) not in between:
         return False
-    ports = header[(header[0] & 15) * 4 :][:4]
-    if header[9] == _TCP:
-        return _BGP in (ports[:2], ports[2:])
-    return header[9] == _UDP and ports[2:] == _BFD
+    payload = packet[(packet[0] & 15) * 4 :]
+    if packet[9] == _TCP:
+        return _BGP in (payload[:2], payload[2:4])
+    if packet[9] == _ICMP:  # that nobody listens yet, with the packet that says so
+        return payload[:1] == _UNREACHABLE and _is_routing_packet(payload[8:], between)
+    return packet[9] == _UDP and payload[2:4] == _BFD

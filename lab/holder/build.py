@@ -216,7 +216,7 @@ class Build:
         """Wait for BGP, and go on without it: a topology may be about a session that does not come."""
         routing = next(child for child in self.supervisor.children if child.kind == "routing")
         answers: list[Message | None] = []
-        question = {"type": "command", "verb": "settle", "seconds": waiting.seconds, "multihop": waiting.multihop}
+        question = {"type": "command", "verb": "settle", "seconds": waiting.seconds, "late": waiting.late}
         self.supervisor.ask(routing, question, answers.append, _PATIENCE)
         self.loop.run_until(lambda: bool(answers))
 

@@ -60,9 +60,9 @@ protocol bgp %(name)s {
 """
 
 
-def session_name(node: str) -> str:
-    """What BIRD calls the session with a node: a prefix keeps it from being a word of BIRD's."""
-    return "p_" + node.replace("-", "_")
+def session_name(neighbor: str) -> str:
+    """What BIRD calls a session: a prefix keeps it from being a word of BIRD's."""
+    return "p_" + neighbor.replace("-", "_").replace("/", "__")
 
 
 def render(
@@ -89,7 +89,7 @@ def render(
         without = f"if net ~ {skipped} then reject; " if skipped else ""
         parts.append(_KERNEL_TABLE % {"number": number, "own": without})
     for neighbor in bgp.neighbors:
-        parts.append(_session(bgp, neighbor, passwords, preferences, is_disabled=neighbor.node in disabled))
+        parts.append(_session(bgp, neighbor, passwords, preferences, is_disabled=neighbor.name in disabled))
     return "".join(parts)
 
 
@@ -114,7 +114,7 @@ def _session(
     hide = f" bgp_path.delete([{', '.join(map(str, neighbor.hidden_asns))}]);" if neighbor.hidden_asns else ""
     limit = f" import limit {neighbor.most_prefixes} action disable;" if neighbor.most_prefixes else ""
     return _SESSION % {
-        "name": session_name(neighbor.node),
+        "name": session_name(neighbor.name),
         "timers": TIMERS,
         "disabled": " disabled;" if is_disabled else "",
         "local": neighbor.local_address,
@@ -123,7 +123,7 @@ def _session(
         "peer_asn": neighbor.asn,
         "options": " ".join(options),
         "limit": limit,
-        "preference": preferences.get(neighbor.node, neighbor.preference),
+        "preference": preferences.get(neighbor.name, neighbor.preference),
         "hide": hide,
         "told": _told(bgp, neighbor),
     }

@@ -123,15 +123,15 @@ class StartBgp:
 class AwaitSessions:
     """Wait until BGP sessions are established, for at most so many seconds; then go on in any case.
 
-    `multihop`: those that go over tunnels or other links, else those of neighbours on a link.
+    `late`: those that may go through tunnels, else those of neighbours on a link.
     """
 
     kind: ClassVar[str] = "await-sessions"
     seconds: int
-    multihop: bool
+    late: bool
 
     def __str__(self) -> str:
-        which = "that go further" if self.multihop else "of neighbours"
+        which = "through tunnels" if self.late else "over links"
         return f"wait up to {self.seconds} s for BGP sessions {which}"
 
     @property

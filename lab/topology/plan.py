@@ -70,16 +70,16 @@ def _routing(topology: Topology) -> Iterator[Operation]:
     """Who speaks BGP does so before tunnels begin, since it may tell where their ends are, and goes on over them."""
     speakers = [(node.name, node.bgp) for node in topology.nodes if node.bgp is not None]
     for name, bgp in speakers:
-        sessions = tuple(f"{neighbor.node} (AS {neighbor.asn})" for neighbor in bgp.neighbors)
+        sessions = tuple(f"{neighbor.name} (AS {neighbor.asn})" for neighbor in bgp.neighbors)
         yield StartBgp(node=name, asn=bgp.asn, sessions=sessions)
-    kinds = {neighbor.multihop for _, bgp in speakers for neighbor in bgp.neighbors}
+    kinds = {neighbor.is_late for _, bgp in speakers for neighbor in bgp.neighbors}
     if False in kinds:
-        yield AwaitSessions(seconds=SESSIONS_PATIENCE, multihop=False)
+        yield AwaitSessions(seconds=SESSIONS_PATIENCE, late=False)
     for node in topology.nodes:
         if tunnels := tuple(connection.name for connection, _ in topology.tunnels(node.name)):
             yield StartTunnels(node=node.name, connections=tunnels)
     if True in kinds:
-        yield AwaitSessions(seconds=SESSIONS_PATIENCE, multihop=True)
+        yield AwaitSessions(seconds=SESSIONS_PATIENCE, late=True)
 
 
 def _kernel_host_routes(node: Node) -> Iterator[Operation]:
