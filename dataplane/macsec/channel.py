@@ -95,6 +95,17 @@ class TransmitChannel:
         self.encoding_sa = sa
         sa.in_use = True
 
+    def skip_pns(self, an: int, next_pn: int) -> None:
+        """Leave out PNs, up to this one; never back. For whoever wants to see what happens when they run out.
+
+        Raises:
+            LocalError: there is no such SA, the PN has been used, or the suite has no such PN.
+        """
+        sa = self._existing(an)
+        if not sa.next_pn <= next_pn <= sa.sak.suite.greatest_pn:
+            raise LocalError(f"the next PN is {sa.next_pn:#x}; it can become that to {sa.sak.suite.greatest_pn:#x}")
+        sa.next_pn = next_pn
+
     def disable_sa(self, an: int) -> None:
         """Send no more with this SA.
 

@@ -69,6 +69,13 @@ class Fields:
             raise FieldError(f"`{name}`: {str(value)[:40]!r} is no name that IANA or IEEE knows; {known}")
         return value
 
+    def text(self, name: str) -> str | None:
+        """Any text, None when absent."""
+        value = self._fields.get(name)
+        if value is not None and not isinstance(value, str):
+            raise FieldError(f"`{name}` must be text")
+        return value
+
     def flag(self, name: str) -> bool:
         """A boolean, false when absent."""
         value = self._fields.get(name)

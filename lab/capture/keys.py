@@ -20,16 +20,21 @@ CIPHER_SUITES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MkaCak:
-    """A connectivity association key and its name (802.1X-2020 9.3.1)."""
+    """A connectivity association key and its name (802.1X-2020 9.3.1); `segment` is where it is used, if known."""
 
     TYPE: ClassVar = "mka-cak"
     ckn: bytes
     cak: Secret
+    segment: str | None = None
 
     @classmethod
     def read(cls, fields: Fields) -> Self:
         """Read one object; raises FieldError."""
-        return cls(ckn=fields.octets("ckn", *range(1, 33)), cak=fields.secret("cak", 16, 32))
+        return cls(
+            ckn=fields.octets("ckn", *range(1, 33)),
+            cak=fields.secret("cak", 16, 32),
+            segment=fields.text("segment"),
+        )
 
     @property
     def key_id(self) -> str:

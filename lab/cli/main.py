@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "exec": ("enter", "Run a command in a node."),
     "filters": ("look", "Show a node's packet filters, or which rule decides about a packet."),
     "impair": ("impair", "Delay, lose and corrupt frames of a segment, one way or both."),
+    "keys": ("keys", "Hand the keys of a lab, or of any key log, to other programs."),
     "link": ("link", "Cut a link of a lab, or mend it."),
     "list": ("observe", "List the labs that run."),
     "logs": ("observe", "Show a node's log."),
@@ -67,12 +68,12 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="wireproof")
 def cli() -> None:
-    r"""Stand up an ExpressRoute path, run MACsec and IPsec across it, and prove what every wire carried.
+    """Stand up an ExpressRoute path, run MACsec and IPsec across it, and prove what every wire carried.
 
     \b
     Exit codes: 0 proven or ok, 1 violated or a check failed, 2 unproven,
     3 bad input or usage, 4 this machine cannot do it, 70 a bug of ours.
-    """
+    """  # noqa: D301 - click's sign for lines that stay as they are
 
 
 def main(argv: Sequence[str] | None = None) -> None:

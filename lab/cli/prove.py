@@ -11,23 +11,29 @@ from lab.errors import ExitCode
 @click.command("prove")
 @click.argument("name", required=False)
 @click.option("--timeout", default=5.0, show_default=True, metavar="SECONDS", help="How long canaries may take.")
+@click.option("--with-saks", is_flag=True, help="Judge MKA-keyed links by the SAKs on file, too, not by CAKs alone.")
 @json_option
-def prove_command(name: str | None, timeout: float, as_json: bool) -> ExitCode:
+def prove_command(name: str | None, timeout: float, with_saks: bool, as_json: bool) -> ExitCode:
     """Send canaries through lab NAME, or the only one there is, and prove what each segment carried.
 
-    Every frame since the lab came up is judged, from the captures and the key log alone.
+    Every frame since the lab came up is judged, from the captures and the key log alone. Of the key log, a link that
+    MKA keys takes its CAK and CKN and nothing else, where they are on file: what protected its frames is unwrapped from
+    what was on its wire.
     """
-    from lab.cli.console import print_json
+    from lab.cli.console import note, print_json
+    from lab.holder import caks
     from lab.holder.client import Client
     from lab.holder.labs import choose
-    from lab.holder.proof import prove
+    from lab.holder.proof import keys_on_file, prove
     from lab.report.as_json import as_json as document
     from lab.report.terminal import print_report
     from lab.topology.load import load
 
     folder = choose(name)
     with Client(folder) as client:
-        report = prove(client, load(folder.topology), timeout)
+        report = prove(client, load(folder.topology), timeout, with_saks=with_saks)
+    if not with_saks and (segments := sorted(caks.on_file(keys_on_file(folder)))):
+        note(f"from CAK and CKN alone: {', '.join(segments)}")
     if as_json:
         print_json(document(report))
     else:

@@ -62,6 +62,7 @@ def collect(seen: Observation, expectation: Expectation | None, dropped: int) ->
         *_named(seen, "malformed", Severity.CRITICAL, "malformed: "),
         *_checks(seen, demanded_protocols(expectation)),
         *_named(seen, "cut", Severity.WARNING, ""),
+        *_named(seen, "truncated", Severity.WARNING, "not to be read any more, nor any behind it: "),
         *_named(seen, "odd", Severity.INFO, ""),
         *_named(seen, "routing", Severity.INFO, "of BGP or BFD between the ends of the link, as allowed"),
     ]

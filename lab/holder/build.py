@@ -10,11 +10,12 @@ import functools
 import gc
 import importlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from lab.errors import MachineError, WireproofError
+from lab.holder import status, unsecured
 from lab.holder.adversaries import Adversaries
 from lab.holder.failure import failure
 from lab.holder.loop import Loop
@@ -25,7 +26,14 @@ from lab.host.channel import Channel, Message
 from lab.host.namespaces import Place
 from lab.topology.enforcement import learning_tables
 from lab.topology.network_operations import AwaitSessions, StartBgp
-from lab.topology.operations import CreateNamespace, ImpairWire, StartCapture, StartDriver, StartTunnels
+from lab.topology.operations import (
+    AwaitSecured,
+    CreateNamespace,
+    ImpairWire,
+    StartCapture,
+    StartDriver,
+    StartTunnels,
+)
 
 _CONNECTED = "Connected"
 _TUNNELS_PATIENCE = 6.0  # seconds for connections to come up
@@ -36,8 +44,9 @@ _PATIENCE = 60.0  # seconds for one step; only a machine that is stuck takes lon
 class Build:
     """One build.
 
-    `report` gets each phase's name and seconds, `warn` what is not as it should be; `may_go_on` raises when nobody
-    wants the lab any more. `tunnels` says how each connection stands at each of its nodes, and why.
+    `report` gets each phase's name and seconds, `warn` what does not work although the lab is up; `may_go_on` raises
+    when nobody wants the lab any more. `tunnels` says how each connection stands at each of its nodes, and why;
+    `secured` are the ends, as (node, segment), that MKA has secured so far.
     """
 
     order: Order
@@ -47,6 +56,7 @@ class Build:
     warn: Callable[[str], None]
     tunnels: Mapping[tuple[str, str], tuple[str, str]]
     may_go_on: Callable[[], None]
+    secured: Set[tuple[str, str]]
     adversaries: Adversaries
     home: Place = field(default_factory=Place.here)
     places: dict[str, Place] = field(default_factory=dict)
@@ -74,6 +84,8 @@ class Build:
                     self._impair(phase.impaired)
                 if phase.drivers:
                     self._start_drivers(phase.drivers)
+                for waiting_for in phase.secured:
+                    self._await_secured(waiting_for)
                 if phase.tunnels:
                     self._start_tunnels(phase.tunnels)
                 if phase.speakers:
@@ -162,6 +174,19 @@ class Build:
             log = self.order.folder.log(operation.node)
             started.append(self.supervisor.start(operation.node, "node", drive, log=log, keep=(place.net, place.uts)))
         self._await_ready(started)
+
+    def _await_secured(self, awaited: AwaitSecured) -> None:
+        """Wait for MKA, and go on without it: a topology may be about a link that does not come."""
+        links = [self.order.topology.link(segment) for segment in awaited.segments]
+        wanted = {(end.node, link.segment) for link in links for end in link.ends}
+        if self.loop.run_until(lambda: wanted <= self.secured, awaited.seconds):
+            return
+        answers: list[dict[str, object]] = []
+        status.gather(self.supervisor, answers.append)
+        self.loop.run_until(lambda: bool(answers))
+        for link in links:
+            if any((end.node, link.segment) not in self.secured for end in link.ends):
+                self.warn(f"{link.segment} is not secured: {unsecured.why(link, answers[0])}")
 
     def _start_tunnels(self, operations: Iterable[StartTunnels]) -> None:
         """Have gateways negotiate, and wait a while; one that is not up by then is a warning, and tries on."""

@@ -8,8 +8,11 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
+from lab.capture import keylog
 from lab.errors import WireproofError
+from lab.holder import caks
 from lab.holder.failure import failure
 from lab.holder.main import begin
 from lab.holder.order import Order
@@ -26,6 +29,17 @@ from lab.vault.roots import user_root
 _GONE_WITHIN = 10.0  # seconds after process 1 was killed until nothing of it holds the lock
 Progress = Callable[[str, float], None]
 Warn = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """How a lab is to be made, beyond its topology.
+
+    Without `limits`, no bandwidth is limited. With `log_cak` CAKs of the user's own vaults, too, go to the key log.
+    """
+
+    limits: bool = True
+    log_cak: bool = False
 
 
 def claim(folder: LabFolder) -> int | None:
@@ -46,13 +60,11 @@ def launch(
     lock: int,
     progress: Progress,
     warn: Warn = lambda _: None,
-    *,
-    limits: bool = True,
+    wishes: Wishes | None = None,
 ) -> None:
     """Make a lab in the folder that is claimed by `lock`; `progress` gets each phase's name and seconds.
 
-    `warn` gets, in words, what is not as the topology means it to be, although the lab is up. Without `limits`, no
-    bandwidth is limited.
+    `warn` gets, in words, what is not as the topology means it to be, although the lab is up.
 
     Returns when it is up. When it cannot be, nothing of it is left: no process, no file.
 
@@ -65,7 +77,7 @@ def launch(
             path.mkdir(mode=0o700)
         shutil.copyfile(topology.source, folder.topology)
         began = time.monotonic()
-        order = _order(topology, folder, limits=limits)
+        order = _order(topology, folder, wishes or Wishes())
         if order.secrets:
             progress("secrets", time.monotonic() - began)
     except BaseException:
@@ -79,12 +91,14 @@ def launch(
         raise
 
 
-def _order(topology: Topology, folder: LabFolder, *, limits: bool) -> Order:
-    """Have the topology's own secrets made, open all that it names, and order the rest."""
-    operations = plan(topology, limits=limits)
+def _order(topology: Topology, folder: LabFolder, wishes: Wishes) -> Order:
+    """Have the topology's own secrets made, open all that it names, log CAKs, and order the rest."""
+    operations = plan(topology, limits=wishes.limits)
     own = [operation for operation in operations if isinstance(operation, GenerateSecret)]
     generate_secrets(own, folder.vaults, topology.identity, time.time())
     opened = resolve_secrets(topology, folder.vaults, user_root(os.environ), time.time())
+    if records := caks.records(topology, opened, every=wishes.log_cak):
+        keylog.append(folder.keys, *records)
     rest = tuple(operation for operation in operations if not isinstance(operation, GenerateSecret))
     return Order(folder=folder, topology=topology, plan=rest, secrets=opened)
 

@@ -91,6 +91,7 @@ class Holder:
         )
         self._loop.on_signals((signal.SIGCHLD, signal.SIGTERM, signal.SIGINT), self._signalled)
         self._listener = Listener(order.folder.control)
+        self._secured: set[tuple[str, str]] = set()
         self._home, self._places = Place.here(), dict[str, Place]()
         self._adversaries = Adversaries(order, self._supervisor, self._events, self._home, self._places)
         every = verbs(self._lab) | tampering.verbs(self._adversaries)
@@ -109,6 +110,7 @@ class Holder:
             launcher.send({"type": "phase", "name": name, "seconds": seconds})
 
         def warn(text: str) -> None:
+            self._events.record("warning", {"text": text})
             launcher.send({"type": "warning", "text": text})
 
         self._events.record("building", {"lab": self._order.folder.name, "source": self._order.topology.source})
@@ -120,6 +122,7 @@ class Holder:
             warn=warn,
             tunnels=self._lab.tunnels,
             may_go_on=self._lab.fail_if_stopping,
+            secured=self._secured,
             adversaries=self._adversaries,
             home=self._home,
             places=self._places,
@@ -161,6 +164,10 @@ class Holder:
                 case {"event": "vpn-failure", "node": node, "connection": connection, "cause": cause, "detail": detail}:
                     state, _ = self._lab.tunnels.get((node, connection), ("Unknown", ""))
                     self._lab.tunnels[node, connection] = (state, f"{cause}: {detail}")
+                case {"event": "secured", "node": node, "segment": segment}:
+                    self._secured.add((node, segment))
+                case {"event": "unsecured", "node": node, "segment": segment}:
+                    self._secured.discard((node, segment))
         elif message["type"] == "key":
             self._write_key(child, message["record"])
         elif message["type"] == "attack-ended":

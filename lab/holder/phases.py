@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lab.topology.network_operations import AddRule, AddTableRoute, ApplyFilter, AwaitSessions, LimitBandwidth, StartBgp
 from lab.topology.operations import (
     AddRoute,
+    AwaitSecured,
     CreateControlledPort,
     CreateNamespace,
     CreateTunnelDevice,
@@ -28,6 +29,7 @@ _OPENS: dict[type, str] = {
     CreateTunnelDevice: "devices",
     ImpairWire: "impairments",
     StartDriver: "drivers",
+    AwaitSecured: "mka",
     AddRoute: "routes",
     StartTunnels: "tunnels",
     AddTableRoute: "policies",
@@ -38,9 +40,9 @@ _OPENS: dict[type, str] = {
     AwaitSessions: "sessions",
 }
 # ... unless it is one of a single kind of operation.
-_ALONE = {"captures", "impairments", "drivers", "tunnels", "routing", "sessions"}
+_ALONE = {"captures", "impairments", "drivers", "mka", "tunnels", "routing", "sessions"}
 # Made by process 1 itself; what is not named here is the wirer's.
-_OWN = (StartCapture, ImpairWire, StartDriver, StartTunnels, StartBgp, AwaitSessions)
+_OWN = (StartCapture, ImpairWire, StartDriver, AwaitSecured, StartTunnels, StartBgp, AwaitSessions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,11 @@ class Phase:
     def drivers(self) -> tuple[StartDriver, ...]:
         """The drivers to start."""
         return tuple(operation for operation in self.operations if isinstance(operation, StartDriver))
+
+    @property
+    def secured(self) -> tuple[AwaitSecured, ...]:
+        """The links to wait for."""
+        return tuple(operation for operation in self.operations if isinstance(operation, AwaitSecured))
 
     @property
     def tunnels(self) -> tuple[StartTunnels, ...]:

@@ -11,7 +11,7 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,13 +19,16 @@ from pathlib import Path
 from lab.canary.canary import Canary, plan_canaries
 from lab.canary.exchange import Exchange, Outcome
 from lab.capture import keylog
+from lab.capture.keys import Key
 from lab.coverage.document import CanaryReport, Report
 from lab.coverage.examine import Segment, examine
 from lab.coverage.judge import Evidence
 from lab.errors import CheckFailedError
+from lab.holder import caks
 from lab.holder.client import Client
 from lab.host.entering import Entrance
 from lab.host.processes import fork
+from lab.host.state import LabFolder
 from lab.model.topology import Topology
 
 LEAST_FRAMES = 4  # in each direction of a segment
@@ -78,8 +81,10 @@ def flush_captures(client: Client) -> tuple[Captured, ...]:
     )
 
 
-def prove(client: Client, topology: Topology, timeout: float) -> Report:
+def prove(client: Client, topology: Topology, timeout: float, *, with_saks: bool = False) -> Report:
     """Send canaries through a lab, then judge each segment by its whole capture, from the lab's first frame on.
+
+    Where a link's CAKs are on file, they are all that it is judged with, unless `with_saks`.
 
     Raises:
         CheckFailedError: the lab ended meanwhile.
@@ -87,7 +92,9 @@ def prove(client: Client, topology: Topology, timeout: float) -> Report:
     outcomes = send_canaries(client, topology, timeout)
     captured = {each.segment: each for each in flush_captures(client)}
     tokens = tuple(each.canary.token for each in outcomes if each.canary.is_searchable)
-    keys = keylog.read(client.folder.keys) if client.folder.keys.exists() else []
+    keys: Sequence[Key] = keys_on_file(client.folder)
+    if not with_saks:
+        keys = caks.without_saks(keys, topology, caks.on_file(keys))
     report = examine(
         (
             Segment(
@@ -102,6 +109,11 @@ def prove(client: Client, topology: Topology, timeout: float) -> Report:
     )
     lost = tuple(_describe(each) for each in outcomes if not each.arrived)
     return replace(report, canaries=CanaryReport(sent=len(outcomes), lost=lost))
+
+
+def keys_on_file(folder: LabFolder) -> Sequence[Key]:
+    """The keys of a lab's key log, if it has one."""
+    return keylog.read(folder.keys) if folder.keys.exists() else ()
 
 
 def _describe(outcome: Outcome) -> str:

@@ -42,7 +42,7 @@ def run(phases: tuple[Phase, ...], places: Mapping[str, Place], control: Channel
 
 
 class Wirer:
-    """Does operations, each in its node's namespace."""
+    """Applies operations, each in the namespace of its node; `places` are those namespaces by name."""
 
     def __init__(self, places: Mapping[str, Place]) -> None:
         self._places = places

@@ -17,6 +17,7 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from lab.host.tables import KernelRoute
+from lab.ports.outer import packets_a_message
 from lab.topology.network_operations import AddTableRoute, RouteKind
 from lab.topology.operations import WireEnd
 
@@ -25,8 +26,6 @@ _ROUTE_KINDS = {1: "unicast", 6: "blackhole", 7: "unreachable", 8: "prohibit", 9
 _ORIGINS = {2: "kernel", 4: "static", 12: "bird"}
 
 _SCOPE_LINK = 253
-_GREATEST_DATAGRAM = 65507
-_ESP_OCTETS = 68  # what ESP adds to a packet at most: header, IV, padding, trailer, ICV
 
 # One for all sockets of this process: each would else make its own, of three descriptors.
 _loop = asyncio.new_event_loop()
@@ -60,12 +59,8 @@ class Netlink:
         _ask(self._route.link, "set", index=self._index(device), address=_mac(mac), mtu=mtu)
 
     def set_up_tunnel(self, device: str, mtu: int) -> None:
-        """Give a TUN its MTU, and super-frames of no more segments than fit, once protected, into one UDP datagram.
-
-        65,507 octets take so many ESP packets; what is over would cost a system call of its own for a few packets.
-        """
-        segments = max(1, _GREATEST_DATAGRAM // (mtu + _ESP_OCTETS))
-        _ask(self._route.link, "set", index=self._index(device), mtu=mtu, gso_max_segs=segments)
+        """Give a TUN its MTU, and super-frames of no more segments than fit, once protected, into one UDP message."""
+        _ask(self._route.link, "set", index=self._index(device), mtu=mtu, gso_max_segs=packets_a_message(mtu))
 
     def bring_up(self, device: str) -> None:
         """Set a device up."""

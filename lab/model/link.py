@@ -66,8 +66,9 @@ class Interface:
 class Link:
     """A wire between two nodes: exactly one segment, with its expectation (None: nothing is expected of it).
 
-    `impairments` are those from the start on; a running lab may be told others. `line` is where the topology's file
-    has it, if a file does.
+    `macsec` is what both ends are told. `mistakes` are the policies of ends, by their nodes, that were told something
+    else, to see what comes of it. `impairments` are those from the start on; a running lab may be told others. `line`
+    is where the topology's file has it, if a file does.
     """
 
     segment: str
@@ -77,6 +78,7 @@ class Link:
     bandwidth_gbps: int | None
     macsec: MacsecPolicy | None
     expect: Expectation | None
+    mistakes: tuple[tuple[str, MacsecPolicy], ...] = ()
     impairments: Impairments | None = None
     line: int | None = None
 
@@ -84,6 +86,10 @@ class Link:
     def ends(self) -> tuple[Interface, Interface]:
         """Both ends."""
         return (self.a, self.b)
+
+    def policy(self, node: str) -> MacsecPolicy | None:
+        """What the end at `node` was told."""
+        return dict(self.mistakes).get(node, self.macsec)
 
     def end(self, node: str) -> Interface:
         """The end at `node`.

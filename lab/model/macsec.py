@@ -37,11 +37,15 @@ class StaticKeys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MkaKeys:
-    """The link keys itself by MKA from this CAK, which both ends hold and call by this CKN (802.1X-2020 9)."""
+    """The link keys itself by MKA from this CAK, which both ends hold and call by this CKN (802.1X-2020 9).
+
+    With `delay_protection` a frame that was on its way for more than about two seconds is refused.
+    """
 
     ckn: SecretReference
     cak: SecretReference
     change: CakChange
+    delay_protection: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

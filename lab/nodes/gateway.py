@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Final, final
+from typing import Final, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,18 +28,29 @@ from lab.host.tap import Kind, TunTapPort
 from lab.model.topology import Topology
 from lab.nodes.audit import Audit
 from lab.nodes.keying import Keying
-from lab.nodes.line import Line
 from lab.nodes.loop import Loop
 from lab.nodes.peers import peer_of
 from lab.nodes.tunnel import TunnelEnd
 from lab.nodes.vpnstatus import connection_status
 from lab.ports.keep import keep
-from lab.ports.outer import ESP_PORT, OuterPort
+from lab.ports.outer import ESP_PORT, GREATEST_ESP_OVERHEAD, OuterPort, packets_a_message
 from lab.ports.port import Port
 
-# Enough packets to make the fixed cost of a turn small, few enough octets to stay in the processor's cache.
-_SLOTS: Final = 96
-_ESP_OCTETS: Final = 96  # that the longest packet may grow by
+# Enough messages of packets to make the fixed cost of a turn small, few enough to stay in the processor's cache.
+_MESSAGES: Final = 2
+_LEAST_SLOTS: Final = 16
+
+
+class Line(Protocol):
+    """What a gateway says to process 1."""
+
+    def event(self, name: str, **fields: object) -> None:
+        """Tell the event log."""
+        ...
+
+    def write_keys(self, records: Iterable[Mapping[str, object]]) -> None:
+        """Return when these objects are in the key log."""
+        ...
 
 
 def _attach(device: str) -> Port:
@@ -79,7 +90,9 @@ class Gateway:
         made = []
         addresses = _addresses(topology, node)
         mine = topology.tunnels(node)
-        self._clear, self._wire, self._part = _work_space(max(max(each.mtu, each.path_mtu) for each, _ in mine))
+        slots = max(_LEAST_SLOTS, _MESSAGES * packets_a_message(max(each.mtu for each, _ in mine)))
+        greatest = max(max(each.mtu, each.path_mtu) for each, _ in mine)
+        self._clear, self._wire, self._part = _work_space(slots, greatest)
         try:
             for address in dict.fromkeys(str(end.address) for _, end in mine):
                 for port in (IKE_PORT, NATT_PORT, ESP_PORT):
@@ -227,11 +240,11 @@ def _close(ports: Iterable[OuterPort], tunnels: Iterable[TunnelEnd]) -> None:
         tunnel.close()
 
 
-def _work_space(greatest: int) -> tuple[Batch, Batch, Batch]:
+def _work_space(slots: int, greatest: int) -> tuple[Batch, Batch, Batch]:
     """Batches for packets of this length and what ESP adds to them."""
     # An odd number of cache lines, so that the same column of consecutive slots does not fall on the same few sets.
-    size = (greatest + _ESP_OCTETS + 63) // 64 * 64 | 64
-    return Batch(_SLOTS, size), Batch(_SLOTS, size), Batch(_SLOTS, size)
+    size = (greatest + GREATEST_ESP_OVERHEAD + 63) // 64 * 64 | 64
+    return Batch(slots, size), Batch(slots, size), Batch(slots, size)
 
 
 def _heads(batch: Batch) -> NDArray[np.uint32]:

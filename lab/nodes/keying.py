@@ -102,6 +102,7 @@ class Keying:
             if tunnel.deadline <= now:
                 tunnel.handle_timer(now)
                 self.hear(tunnel, now)
+                self._index()
             for spi, heard_at in tunnel.heard():
                 self.ike.traffic_seen(spi, heard_at)
         for name, standing in self.standings.items():
@@ -183,13 +184,14 @@ class Keying:
             case SaSoftExpired(spi=spi) if (inbound := tunnel.inbound_spi(spi)) is not None:
                 self._wish(self.ike.rekey_child, inbound, now)
             case SaHardExpired(spi=spi, cause=cause):
+                self._index()
                 self._tell("esp-sa-expired", connection=tunnel.name, spi=f"{spi:08x}", cause=str(cause))
                 if (inbound := tunnel.inbound_spi(spi)) is not None:
                     self._wish(lambda spi_in, at: self.ike.delete_child(spi_in, at, Cause.LIFETIME), inbound, now)
             case Acquire():
                 standing = self.standings[tunnel.name]
-                may_begin = self.peers[tunnel.name].mode is not Mode.RESPONDER and not standing.is_down
-                if may_begin and not tunnel.is_up and standing.retry_at is None and not self._is_busy(tunnel.name):
+                may_begin = standing.state is State.NOT_CONNECTED and self._may_begin(tunnel.name)
+                if may_begin and standing.retry_at is None and not self._is_busy(tunnel.name):
                     self._begin(tunnel.name, now)
             case _:
                 pass
@@ -249,7 +251,7 @@ class Keying:
             case IkeSaFailed() | ChildSaFailed() | IkeRekeyFailed() | PeerHint():
                 self._fail(event.peer, event.cause, event.detail, now)
             case PeerMoved(peer=name, remote=remote):
-                self.tunnels[name].remote = remote
+                self.tunnels[name].move(remote)
                 self._tell("peer-moved", connection=name, remote=str(remote))
             case IkeSaEstablished() | IkeSaRekeyed() | IkeKeysDerived():
                 self._tell_ike(event)
@@ -303,8 +305,11 @@ class Keying:
             self._become(name, State.CONNECTING, now)
             return
         self._become(name, State.NOT_CONNECTED, now)
-        if not standing.is_down and standing.retry_at is None and self.peers[name].mode is not Mode.RESPONDER:
+        if standing.retry_at is None and self._may_begin(name):
             standing.pause(now)
+
+    def _may_begin(self, name: str) -> bool:
+        return self.peers[name].mode is not Mode.RESPONDER and not self.standings[name].is_down
 
     def _begin(self, name: str, now: float) -> None:
         self._become(name, State.CONNECTING, now)

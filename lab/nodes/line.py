@@ -17,6 +17,7 @@ class Line:
         self._node: Final = node
         self._channel: Final = channel
         self._waiting: Final[deque[Message]] = deque()
+        self._unwritten = 0
 
     def fileno(self) -> int:
         """The descriptor that says when to `receive`."""
@@ -48,25 +49,38 @@ class Line:
         Raises:
             EOFError: the driver was told to stop instead.
         """
-        missing = 0
+        self.hand_in_keys(records)
+        self.await_keys()
+
+    def hand_in_keys(self, records: Iterable[Mapping[str, object]]) -> None:
+        """Have these objects written to the lab's key log, and do not wait."""
         for record in records:
             self._channel.send({"type": "key", "record": record})
-            missing += 1
-        while missing:
+            self._unwritten += 1
+
+    def await_keys(self) -> None:
+        """Return when all that was handed in is on file; often that is at once.
+
+        Raises:
+            EOFError: the driver was told to stop instead.
+        """
+        while self._unwritten:
             self._channel.wait()
-            message = self._channel.receive()
-            if message is None:
-                continue
-            if message["type"] == "key-written":
-                missing -= 1
-            elif message["type"] == "stop":
+            message = self._hear()
+            if message is not None and message["type"] == "stop":
                 raise EOFError
-            else:
+            if message is not None:
                 self._waiting.append(message)
 
     def receive(self) -> Message | None:
         """What process 1 says next; None when that is all for now."""
-        return self._waiting.popleft() if self._waiting else self._channel.receive()
+        return self._waiting.popleft() if self._waiting else self._hear()
+
+    def _hear(self) -> Message | None:
+        """The next message that is not about keys on file."""
+        while (message := self._channel.receive()) is not None and message["type"] == "key-written":
+            self._unwritten -= 1
+        return message
 
     @property
     def has_waiting(self) -> bool:

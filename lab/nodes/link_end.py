@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, final
 
 from dataplane.batch import Batch
@@ -13,9 +14,12 @@ from lab.host.channel import Message
 from lab.host.packet import PacketPort, keep_kernel_off
 from lab.host.tap import Kind, TunTapPort
 from lab.model.link import Interface, Link
+from lab.model.macsec import MkaKeys
 from lab.nodes.edge import Edge
+from lab.nodes.keyed import KeyedSecY, cak_of
 from lab.nodes.line import Line
 from lab.nodes.loop import Loop
+from lab.nodes.manage import manage
 from lab.nodes.static import static_secy
 from lab.ports.port import Port
 from lab.ports.tagged import TaggedPort
@@ -32,7 +36,7 @@ class LinkEnd:
     def __init__(
         self, link: Link, end: Interface, secrets: Mapping[str, bytes], line: Line, clear: Batch, wire: Batch
     ) -> None:
-        """Open the ports and key the SecY.
+        """Open the ports, and key the SecY or have MKA key it.
 
         Raises:
             InputError: a secret is not what the link needs.
@@ -41,33 +45,57 @@ class LinkEnd:
         self.name: Final = link.segment
         self.key_records: Sequence[Mapping[str, object]] = ()
         self._line: Final = line
+        self._clock: Callable[[], float] = time.monotonic
         self._secy: SecY | None = None
-        if link.macsec is not None:
-            keyed = static_secy(link, end, link.macsec, secrets)
-            self._secy, self.key_records = keyed.secy, (keyed.key_record,)
+        self._keyed: KeyedSecY | None = None
+        policy = link.policy(end.node)
+        cak = None
+        if policy is not None and isinstance(policy.keys, MkaKeys):
+            cak = cak_of(link, policy, secrets)
+        elif policy is not None:
+            static = static_secy(link, end, policy, secrets)
+            self._secy, self.key_records = static.secy, (static.key_record,)
         controlled, common = _open_ports(link, end)
-        self._edge: Final = Edge(controlled=controlled, common=common, secy=self._secy, clear=clear, wire=wire)
+        if policy is not None and cak is not None:
+            self._keyed = KeyedSecY(link, end, policy, cak, common=common, teller=line)
+            self._secy = self._keyed.secy
+        self._edge: Final = Edge(
+            controlled=controlled,
+            common=common,
+            secy=self._secy,
+            clear=clear,
+            wire=wire,
+            uncontrolled=None if self._keyed is None else self._keyed.receive,
+            gate=self._keyed,
+        )
 
     def join(self, loop: Loop) -> None:
         """Begin to move frames."""
         loop.watch(self._edge.controlled, self._edge.outward if self._secy is None else self._outward)
         loop.watch(self._edge.common, self._edge.inward)
+        if self._keyed is not None:
+            self._clock = loop.clock
+            self._keyed.start(loop.clock)
+            loop.time(self._keyed)
 
     def status(self) -> dict[str, object]:
-        """The edge's."""
-        return self._edge.status()
+        """The edge's, and the KaY's under `mka`, where there is one."""
+        if self._keyed is None:
+            return self._edge.status()
+        return self._edge.status() | {"mka": self._keyed.status()}
 
     def command(self, verb: str, fields: Message) -> object:
-        """`settle`: take in all that waits on the wire, then say how it is, as `status` does.
+        """`settle`: take in all that waits on the wire, then say how it is, as `status` does. Others: see `manage`.
 
         Raises:
-            InputError: there is no such verb.
+            InputError: there is no such verb, or it cannot be done.
         """
-        del fields
         if verb == "settle":
             for _ in range(_MOST_BATCHES):
                 if not self._edge.inward():
                     break
+            return self.status()
+        if self._keyed is not None and manage(self._keyed, verb, fields):
             return self.status()
         raise InputError(f"the end of {self.name} knows no verb {verb!r}")
 
@@ -79,9 +107,13 @@ class LinkEnd:
         """A turn, and what the SecY has to tell afterwards: PNs are used up by sending."""
         more = self._edge.outward()
         assert self._secy is not None
+        is_news = False
         while (event := self._secy.next_event()) is not None:
             name, fields = _told(event)
             self._line.event(name, segment=self.name, **fields)
+            is_news = True
+        if is_news and self._keyed is not None:
+            self._keyed.handle_timer(self._clock())  # a fresh SAK is due, and not only at the next hello
         return more
 
 

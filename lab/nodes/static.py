@@ -10,25 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from netaddr import EUI
-
 from dataplane.crypto.secret import Secret
 from dataplane.macsec.association import Sak
-from dataplane.macsec.controls import Generation, SciEncoding, Verification
 from dataplane.macsec.secy import SecY
 from dataplane.macsec.suites import SALT_OCTETS, CipherSuite, suite_named
-from dataplane.wire.ethernet import HEADER_OCTETS
 from lab.errors import InputError
 from lab.model.link import Interface, Link
 from lab.model.macsec import MacsecPolicy, StaticKeys
+from lab.nodes.secy import key_record, make_secy, sci_of
 
 _AN: Final = 0
-_PORT: Final = b"\0\1"
-
-
-def sci_of(mac: EUI) -> bytes:
-    """The SCI of the only SC of a device: its MAC address and port 1 (802.1AE-2018 9.9)."""
-    return bytes(mac.packed) + _PORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,35 +41,13 @@ def static_secy(link: Link, end: Interface, policy: MacsecPolicy, secrets: Mappi
     own_sci, peer_sci = sci_of(end.mac), sci_of(peer.mac)
     own_ssci, peer_ssci = _sscis(suite, own_sci, peer_sci)
     own_sak, peer_sak = (_sak(link, policy, suite, interface.node, secrets) for interface in (end, peer))
-    secy = SecY(
-        own_sci,
-        cipher_suite=suite,
-        generation=Generation(
-            sci_encoding=SciEncoding(policy.sci_encoding.value), max_frame_octets=end.wire_mtu + HEADER_OCTETS
-        ),
-        verification=Verification(replay_window=policy.replay_window),
-    )
+    secy = make_secy(end, policy)
     channel = secy.create_receive_channel(peer_sci)
     channel.create_sa(_AN, peer_sak, ssci=peer_ssci)
     channel.enable_sa(_AN)
     secy.transmit.create_sa(_AN, own_sak, ssci=own_ssci)
     secy.transmit.enable_sa(_AN)
-    return StaticSecY(secy=secy, key_record=_key_record(own_sci, own_sak, own_ssci))
-
-
-def _key_record(sci: bytes, sak: Sak, ssci: bytes | None) -> dict[str, object]:
-    record: dict[str, object] = {
-        "type": "macsec-sak",
-        "sci": sci.hex(),
-        "an": _AN,
-        "cipher_suite": sak.suite.name,
-        "sak": sak.key.reveal().hex(),
-    }
-    if ssci is not None:
-        record |= {"ssci": ssci.hex(), "salt": sak.salt.hex()}
-    if sak.confidentiality_offset:
-        record["confidentiality_offset"] = sak.confidentiality_offset
-    return record
+    return StaticSecY(secy=secy, key_record=key_record(own_sci, _AN, own_sak, own_ssci))
 
 
 def _sak(link: Link, policy: MacsecPolicy, suite: CipherSuite, node: str, secrets: Mapping[str, bytes]) -> Sak:

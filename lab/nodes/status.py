@@ -1,4 +1,4 @@
-"""A SecY as others see it: every counter under its own name, and never a key."""
+"""A SecY and a KaY as others see them: every counter under its own name, and never a key."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import asdict
 
 from dataplane.macsec.channel import ANS, ReceiveChannel, TransmitChannel
 from dataplane.macsec.secy import SecY
+from dataplane.mka.status import KayStatus, ParticipantStatus, SakStatus, Trouble
+from dataplane.mka.verdict import KayCounters
 
 
 def secy_status(secy: SecY) -> dict[str, object]:
@@ -45,4 +47,48 @@ def _receive(channel: ReceiveChannel) -> dict[str, object]:
             }
             for sa in sas
         ],
+    }
+
+
+def kay_status(status: KayStatus, counters: KayCounters) -> dict[str, object]:
+    """Whether the port is secured, and if not why; the CAs with their members, the SAKs by age, MKPDUs by outcome."""
+    return {
+        "secured": status.secured,
+        "state": status.state.value,
+        "sci": status.sci.hex(),
+        "trouble": None if status.trouble is None else trouble_name(status.trouble),
+        "why": None if status.trouble is None else status.trouble.value,
+        "detail": status.detail,
+        "participants": [_participant(participant) for participant in status.participants],
+        "saks": [_sak(sak) for sak in status.saks],
+        "counters": {name: count for name, count in asdict(counters).items() if name != "discarded"}
+        | {"discarded": {reason.value: count for reason, count in counters.discarded.items()}},
+    }
+
+
+def trouble_name(trouble: Trouble) -> str:
+    """A trouble in one word for programs, as `cipher-suite`."""
+    return trouble.name.lower().replace("_", "-")
+
+
+def _participant(participant: ParticipantStatus) -> dict[str, object]:
+    return {
+        "ckn": participant.ckn.hex(),
+        "principal": participant.principal,
+        "key_server": None if participant.key_server is None else participant.key_server.hex(),
+        "live": [sci.hex() for sci in participant.live],
+        "potential": participant.potential,
+    }
+
+
+def _sak(sak: SakStatus) -> dict[str, object]:
+    return {
+        "key_server_mi": sak.identifier.mi.hex(),
+        "key_number": sak.identifier.kn,
+        "an": sak.an,
+        "cipher_suite": sak.cipher_suite,
+        "ckn": sak.ckn.hex(),
+        "receives": sak.receives,
+        "transmits": sak.transmits,
+        "age": round(sak.age, 3),
     }

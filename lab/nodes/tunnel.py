@@ -22,7 +22,7 @@ from dataplane.ike.nat import Endpoint
 from dataplane.ike.policy import Limits
 from lab.model.connection import Connection, ConnectionEnd
 from lab.nodes.peers import spd_of, way_of
-from lab.ports.outer import OuterPort
+from lab.ports.outer import ESP_PORT, OuterPort
 from lab.ports.port import Port
 
 # Packets that were under way when an SA was replaced are taken for so long (RFC 7296 2.8).
@@ -120,10 +120,15 @@ class TunnelEnd:
             for spi, keys in ((child.spi_in, child.keys_in), (child.spi_out, child.keys_out))
         )
         self.port = port
-        self.remote = child.remote
+        self.remote = child.remote if child.encapsulated else Endpoint(child.remote.address, ESP_PORT)
         self.esp.sad.add_inbound(InboundSa(inbound, now, window=self.connection.replay_window))
         self.esp.sad.add_outbound(OutboundSa(outbound, now, self._random), use=child.sends)
         self.installed[inbound.spi] = child
+
+    def move(self, remote: Endpoint) -> None:
+        """The peer's address or port behind its NAT changed; ESP without UDP has no NAT to be behind."""
+        if self.port is not None and self.port.local.port != ESP_PORT:
+            self.remote = remote
 
     def switch(self, spi_out: bytes) -> None:
         """Send on this SA from now on."""

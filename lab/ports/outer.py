@@ -17,6 +17,16 @@ from lab.ports.counters import PortCounters
 ESP_PORT: Final = 0
 """Where ESP goes without UDP: IP protocol 50 has no ports."""
 
+GREATEST_ESP_OVERHEAD: Final = 68
+"""What ESP adds to a packet at most: header, IV, padding, trailer, ICV."""
+
+_GREATEST_DATAGRAM: Final = 65507
+
+
+def packets_a_message(mtu: int) -> int:
+    """How many packets of a tunnel of this MTU, once protected, fit into one UDP message, to be cut before the wire."""
+    return max(1, _GREATEST_DATAGRAM // (mtu + GREATEST_ESP_OVERHEAD))
+
 
 class OuterPort(Protocol):
     """What a gateway asks of the outer side. `local` is the port's own address and UDP port, `ESP_PORT` for none."""

@@ -319,6 +319,23 @@ class ImpairWire:
         return "take the man in the middle away; the wire is the direct one again"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitSecured:
+    """Wait until MKA has secured these segments, for at most so many seconds; then go on in any case."""
+
+    kind: ClassVar[str] = "await-secured"
+    segments: tuple[str, ...]
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"wait up to {self.seconds:g} s for MKA to secure {', '.join(self.segments)}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return "nothing to undo"
+
+
 Operation = (
     GenerateSecret
     | CreateNamespace
@@ -332,6 +349,7 @@ Operation = (
     | BringUp
     | StartDriver
     | AddRoute
+    | AwaitSecured
     | AddTunnelRoute
     | StartTunnels
     | TakeDown

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from netaddr import IPNetwork
 
 from lab.model.link import Interface, Link
+from lab.model.macsec import MkaKeys
 from lab.model.topology import Node, Topology
 from lab.topology.enforcement import enforce
 from lab.topology.network_operations import AwaitSessions, StartBgp
@@ -19,6 +20,7 @@ from lab.topology.operations import (
     AddAddress,
     AddRoute,
     AddTunnelRoute,
+    AwaitSecured,
     BringUp,
     CreateControlledPort,
     CreateNamespace,
@@ -37,6 +39,10 @@ from lab.topology.operations import (
 
 # Sessions start in about a second; a second try of everything is in it.
 SESSIONS_PATIENCE = 5
+# MKA needs some milliseconds; again, a second try is in it.
+SECURED_PATIENCE = 5
+# In so much time both ends know what is wrong.
+MISTAKEN_PATIENCE = 1
 
 
 def plan(topology: Topology, *, limits: bool = True) -> tuple[Operation, ...]:
@@ -63,7 +69,17 @@ def _operations(topology: Topology, *, limits: bool) -> Iterator[Operation]:
             yield AddRoute(node=node.name, destination=route.destination, via=route.via)
         yield from _kernel_host_routes(node)
     yield from enforce(topology, limits=limits)
+    yield from _secured(topology)
     yield from _routing(topology)
+
+
+def _secured(topology: Topology) -> Iterator[Operation]:
+    """Links that MKA keys carry nothing until it has; one with a mistake in it will not."""
+    keyed = [link for link in topology.links if link.macsec is not None and isinstance(link.macsec.keys, MkaKeys)]
+    for mistaken, seconds in ((False, SECURED_PATIENCE), (True, MISTAKEN_PATIENCE)):
+        segments = tuple(link.segment for link in keyed if bool(link.mistakes) is mistaken)
+        if segments:
+            yield AwaitSecured(segments=segments, seconds=seconds)
 
 
 def _routing(topology: Topology) -> Iterator[Operation]:

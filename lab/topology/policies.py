@@ -42,8 +42,9 @@ def read_policy(
         return _default(allow_insecure=allow_insecure)
     written = {name: getattr(raw, name) for name in _FIELDS}
     missing = [name for name in _FIELDS if written[name] is None]
-    if missing:
-        text = f"a custom policy has all of its eight fields, or there is none; add {', '.join(missing)}"
+    unwritten = [name for name in missing if (*path, name) not in problems.document.lines]
+    if unwritten:
+        text = f"a custom policy has all of its eight fields, or there is none; add {', '.join(unwritten)}"
         problems.add(path, text)
     known = {name for name in _WORDS if _is_known(name, written[name], path, problems)}
     # Not counted by what was added to `problems`: a policy that both ends share is read twice, and told once.

@@ -83,26 +83,39 @@ def read_macsec(wire: Wire, roles: Mapping[str, Role | None], problems: Problems
     path = (*wire.path, "macsec")
     _check_place(wire, roles, path, problems)
     keys = read_keys(wire, raw, roles, path, problems)
-    sci = raw.sci_state
-    if sci not in SCI_STATES:
-        problems.add((*path, "sci_state"), f"unknown sci_state {sci!r}; {near(sci, SCI_STATES)}")
+    sci_encoding = read_sci_state(raw.sci_state, path, problems)
     _check_options(raw, path, problems)
-    cipher = CIPHERS.get(raw.cipher)
+    cipher = read_cipher(raw.cipher, path, problems)
     if cipher is None:
-        problems.add((*path, "cipher"), f"unknown cipher {raw.cipher!r}; {near(raw.cipher, CIPHERS)}")
         return None
     _check_packet_numbers(wire, raw, cipher, path, problems)
     if keys is None:
         return None
     return MacsecPolicy(
         cipher_suite=cipher.suite,
-        # Without an SCI the link is point to point, and ES says that the SCI is the source's MAC (802.1AE-2018 9.5).
-        sci_encoding=SciEncoding.EXPLICIT if sci == "Enabled" else SciEncoding.END_STATION,
+        sci_encoding=sci_encoding,
         confidentiality=raw.encrypt,
         confidentiality_offset=raw.confidentiality_offset,
         replay_window=raw.replay_window,
         keys=keys,
     )
+
+
+def read_cipher(name: str, path: Path, problems: Problems) -> Cipher | None:
+    """The cipher of this name, None where there is none."""
+    if name not in CIPHERS:
+        problems.add((*path, "cipher"), f"unknown cipher {name!r}; {near(name, CIPHERS)}")
+    return CIPHERS.get(name)
+
+
+def read_sci_state(state: str, path: Path, problems: Problems) -> SciEncoding:
+    """How SecTAGs name their SC.
+
+    Without an SCI the link is point to point, and ES says that the SCI is the source's MAC (802.1AE-2018 9.5).
+    """
+    if state not in SCI_STATES:
+        problems.add((*path, "sci_state"), f"unknown sci_state {state!r}; {near(state, SCI_STATES)}")
+    return SciEncoding.EXPLICIT if state == "Enabled" else SciEncoding.END_STATION
 
 
 def _check_place(wire: Wire, roles: Mapping[str, Role | None], path: Path, problems: Problems) -> None:

@@ -44,6 +44,15 @@ class RawTag(Written):
     c_vid: int | None = Field(default=None, examples=["c_vid: 100"])
 
 
+class RawMistake(Written):
+    """What one end of a link was told instead of what the link says."""
+
+    cipher: str | None = Field(default=None, examples=["cipher: GcmAes256"])
+    sci_state: str | None = Field(default=None, examples=["sci_state: Disabled"])
+    ckn: str | None = Field(default=None, examples=["ckn: https://VAULT.vault.azure.net/secrets/SECRET"])
+    cak: str | None = Field(default=None, examples=["cak: https://VAULT.vault.azure.net/secrets/SECRET"])
+
+
 class RawMacsec(Written):
     """MACsec on a link, in Azure's words where Azure has one."""
 
@@ -56,6 +65,10 @@ class RawMacsec(Written):
     ckn: str | None = Field(default=None, examples=["ckn: https://VAULT.vault.azure.net/secrets/SECRET"])
     cak: str | None = Field(default=None, examples=["cak: https://VAULT.vault.azure.net/secrets/SECRET"])
     change: str | None = Field(default=None, examples=["change: hitless"])
+    delay_protection: bool = Field(default=False, examples=["delay_protection: true"])
+    mistakes: dict[str, RawMistake | None] = Field(
+        default={}, examples=["mistakes: {ce: {cak: https://VAULT.vault.azure.net/secrets/SECRET}}"]
+    )
     # ... or by a static SAK for each direction.
     keys: dict[str, str] | None = Field(
         default=None, examples=["keys: {ce: https://VAULT.vault.azure.net/secrets/SECRET}"]

@@ -17,6 +17,7 @@ from lab.topology.addresses import Addressing, read_addresses
 from lab.topology.connections import read_connections
 from lab.topology.expectations import CLEAR, EVERY_OTHER, compare_tunnels, read_expectations, read_traffic
 from lab.topology.impairments import read_impairments
+from lab.topology.mistakes import read_mistakes
 from lab.topology.problems import Problems, near
 from lab.topology.protection import check_circuits, inner_mtu, read_bandwidth, read_macsec, read_tag
 from lab.topology.raw import RawNode, RawTopology
@@ -38,10 +39,15 @@ def resolve(raw: RawTopology, problems: Problems) -> Topology:
     made = read_vaults(raw.vaults, problems)
     policies = {wire.path: policy for wire in wires if (policy := read_macsec(wire, roles, problems))}
     check_circuits(wires, roles, problems)
-    check_uses([(wire, policies[wire.path]) for wire in wires if wire.path in policies], raw.vaults, made, problems)
+    mistakes = {wire.path: read_mistakes(wire, policies.get(wire.path), problems) for wire in wires}
+    used = [(wire, policies[wire.path], mistakes[wire.path]) for wire in wires if wire.path in policies]
+    check_uses(used, raw.vaults, made, problems)
     expected = read_expectations(raw.expect, wires, all_wires, problems)
     links = tuple(
-        _link(raw, wire, addressing, policies.get(wire.path), expected.get(wire.segment, CLEAR), problems)
+        replace(
+            _link(raw, wire, addressing, policies.get(wire.path), expected.get(wire.segment, CLEAR), problems),
+            mistakes=mistakes[wire.path],
+        )
         for wire in wires
     )
     path_mtu = min([1500, *(link.a.mtu for link in links)])

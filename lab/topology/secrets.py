@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from lab.azure.bgp import PASSWORD_RULE
@@ -63,11 +63,26 @@ class SecretUse:
             return "shared key"
         if self.key[0] == "password":
             return f"MD5 key with {self.key[1]}"
-        return f"SAK of {self.key[1]}" if len(self.key) > 1 else self.key[0].upper()
+        if len(self.key) == 1:
+            return self.key[0].upper()
+        return f"{'SAK' if self.key[0] == 'keys' else self.key[-1].upper()} of {self.key[1]}"
 
 
-def uses_of(policy: MacsecPolicy) -> tuple[SecretUse, ...]:
-    """Every secret that a link's policy needs."""
+Mistakes = Sequence[tuple[str, MacsecPolicy]]
+"""What ends of a link were told instead of its policy, by their nodes."""
+
+
+def uses_of(policy: MacsecPolicy, mistakes: Mistakes = ()) -> tuple[SecretUse, ...]:
+    """Every secret that a link needs."""
+    uses = _uses_of(policy)
+    known = {(use.reference, use.rule) for use in uses}
+    others = (
+        replace(use, key=("mistakes", node, *use.key)) for node, mistaken in mistakes for use in _uses_of(mistaken)
+    )
+    return (*uses, *(use for use in others if (use.reference, use.rule) not in known))
+
+
+def _uses_of(policy: MacsecPolicy) -> tuple[SecretUse, ...]:
     cipher = cipher_of_suite(policy.cipher_suite)
     match policy.keys:
         case StaticKeys(saks=saks):
@@ -104,7 +119,7 @@ def read_keys(
     wire: Wire, raw: RawMacsec, roles: Mapping[str, Role | None], path: Path, problems: Problems
 ) -> StaticKeys | MkaKeys | None:
     """What keys a link: a CAK and its CKN for MKA, or a static SAK for each direction. None if it could not be read."""
-    by_mka = [name for name in ("ckn", "cak", "change") if getattr(raw, name) is not None]
+    by_mka = [name for name in ("ckn", "cak", "change", "delay_protection", "mistakes") if getattr(raw, name)]
     if raw.keys is not None:
         if by_mka:
             problems.add(path, f"'keys' are static SAKs and {by_mka[0]!r} is of MKA; take one of them away")
@@ -120,7 +135,9 @@ def read_keys(
     change = _read_change(wire, raw.change, roles, (*path, "change"), problems)
     ckn = reference(raw.ckn, (*path, "ckn"), problems)
     cak = reference(raw.cak, (*path, "cak"), problems)
-    return MkaKeys(ckn=ckn, cak=cak, change=change) if ckn and cak and change else None
+    if ckn is None or cak is None or change is None:
+        return None
+    return MkaKeys(ckn=ckn, cak=cak, change=change, delay_protection=raw.delay_protection)
 
 
 def _read_change(
@@ -163,7 +180,7 @@ def reference(url: str | None, path: Path, problems: Problems) -> SecretReferenc
 
 
 def check_uses(
-    policies: Sequence[tuple[Wire, MacsecPolicy]],
+    policies: Sequence[tuple[Wire, MacsecPolicy, Mistakes]],
     vaults: Mapping[str, Mapping[str, RawSecret | None] | None],
     made: Sequence[GeneratedSecret],
     problems: Problems,
@@ -172,9 +189,9 @@ def check_uses(
     lengths = {(secret.vault, secret.secret): secret.octets for secret in made}
     own = {vault.lower(): {secret.lower() for secret in secrets or {}} for vault, secrets in vaults.items()}
     first: dict[SecretReference, Wire] = {}
-    for wire, policy in policies:
+    for wire, policy, mistakes in policies:
         path = (*wire.path, "macsec")
-        for use in uses_of(policy):
+        for use in uses_of(policy, mistakes):
             if use.reference.vault in own:
                 _check_made(use, own[use.reference.vault], lengths, (*path, *use.key), problems)
             elif isinstance(policy.keys, StaticKeys):

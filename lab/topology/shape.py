@@ -35,6 +35,7 @@ _RECORDS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("links/*", "a link", raw.RawLink),
     ("links/*/tag", "a tag", raw.RawTag),
     ("links/*/macsec", "macsec", raw.RawMacsec),
+    ("links/*/macsec/mistakes/*", "a mistake", raw.RawMistake),
     ("links/*/impairments", "impairments", raw.RawImpairments),
     ("links/*/impairments/a_to_b", "a direction", raw.RawImpairment),
     ("links/*/impairments/b_to_a", "a direction", raw.RawImpairment),

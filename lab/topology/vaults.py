@@ -60,7 +60,7 @@ def resolve_secrets(topology: Topology, lab_root: Path, user_root: Path, now: fl
 def _uses(topology: Topology) -> Iterator[tuple[str, int | None, SecretUse]]:
     """Every use of a secret, with what it is for and where that stands."""
     for link in topology.links:
-        for use in uses_of(link.macsec) if link.macsec else ():
+        for use in uses_of(link.macsec, link.mistakes) if link.macsec else ():
             yield link.segment, link.line, use
     for connection in topology.connections:
         for use in shared_keys(connection):

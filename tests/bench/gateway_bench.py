@@ -13,6 +13,7 @@ import json
 import os
 import statistics
 import sys
+from pathlib import Path
 
 from tests.lab.isolated import isolated
 from tests.lab.stage import ADDRESSES, CBC, GCM, Stage, gateways
@@ -35,17 +36,26 @@ def transfer(stage: Stage, seconds: int, extra: tuple[str, ...]) -> float:
     return float(report["end"]["sum_received"]["bits_per_second"]) / 1e9
 
 
-def ours(policy: str, encapsulation: str, seconds: int, extra: tuple[str, ...]) -> float:
-    """Our gateways."""
+def cpu_seconds(pid: int) -> float:
+    """The processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def ours(policy: str, encapsulation: str, seconds: int, extra: tuple[str, ...]) -> list[float]:
+    """Our gateways: Gb/s, and the microseconds of processor time that a packet costs at either end."""
     stage = Stage(topology=gateways(encapsulation=encapsulation, more=POLICIES[policy]))
     stage.wire()
     stage.drive()
     stage.await_state()
+    before = {node: cpu_seconds(stage.pids[node]) for node in "ab"}
     found = transfer(stage, seconds, extra)
+    packets = stage.status("a")["egress_packets"]
+    spent = {node: (cpu_seconds(stage.pids[node]) - before[node]) * 1e6 / packets for node in "ab"}
     for node in "ab":
         status = stage.status(node)
         assert not status["discarded"], status["discarded"]
-    return found
+    return [found, spent["a"], spent["b"]]
 
 
 def main() -> int:
@@ -63,14 +73,17 @@ def main() -> int:
         for encapsulation in options.encapsulation or ["udp", "auto"]
     ]
     print(f"inner MTU 1400, {options.rounds} rounds of {options.seconds} s; load {os.getloadavg()[0]:.1f}")
-    figures: dict[tuple[str, str], list[float]] = {kind: [] for kind in kinds}
+    figures: dict[tuple[str, str], list[list[float]]] = {kind: [] for kind in kinds}
     for _ in range(options.rounds):
         for (policy, encapsulation), values in figures.items():
             work = functools.partial(ours, policy, encapsulation, options.seconds, tuple(options.iperf3))
             values.append(isolated(work))
     for (policy, encapsulation), values in figures.items():
-        rounds = " ".join(f"{value:.2f}" for value in values)
-        print(f"{policy:14} {encapsulation:5} {statistics.median(values):6.2f} Gb/s   ({rounds})")
+        rounds = " ".join(f"{value[0]:.2f}" for value in values)
+        gbps, sender, receiver = (statistics.median(column) for column in zip(*values, strict=True))
+        print(
+            f"{policy:14} {encapsulation:5} {gbps:6.2f} Gb/s  {sender:4.1f} + {receiver:4.1f} us a packet   ({rounds})"
+        )
     return 0
 
 

@@ -21,7 +21,7 @@ _OWN = (CreateNamespace, GenerateSecret, StartCapture, StartDriver, StartTunnels
 
 GATEWAYS = """
 name: gateways
-vaults: {{kv-test: {{psk: {{random: 32}}}}}}
+vaults: {{kv-test: {{psk: {{random: 32}}, other: {{random: 32}}}}}}
 nodes:
   a: {{role: vpn-device, routes: []}}
   b: {{role: vnet-gateway, routes: []}}
@@ -43,8 +43,8 @@ traffic: [[a, b]]
 ADDRESSES = {"a": "10.9.0.1", "b": "10.9.0.2"}
 
 CBC = (
-    "policy: {saLifeTimeSeconds: 3600, saDataSizeKilobytes: 102400000, ipsecEncryption: AES256, ipsecIntegrity: SHA256, "
-    "ikeEncryption: AES256, ikeIntegrity: SHA256, dhGroup: DHGroup14, pfsGroup: PFS2048}"
+    "policy: {saLifeTimeSeconds: 3600, saDataSizeKilobytes: 102400000, ipsecEncryption: AES256, "
+    "ipsecIntegrity: SHA256, ikeEncryption: AES256, ikeIntegrity: SHA256, dhGroup: DHGroup14, pfsGroup: PFS2048}"
 )
 GCM = (
     "policy: {saLifeTimeSeconds: 3600, saDataSizeKilobytes: 102400000, ipsecEncryption: GCMAES256, "
@@ -77,6 +77,8 @@ class Stage:
     channels: dict[str, Channel] = field(default_factory=dict)
     keys: list[Message] = field(default_factory=list)
     events: list[Message] = field(default_factory=list)
+    pids: dict[str, int] = field(default_factory=dict)
+    _ready: set[str] = field(default_factory=set)
 
     def wire(self) -> None:
         """Make namespaces, devices, addresses and routes; nobody moves packets yet."""
@@ -98,11 +100,11 @@ class Stage:
         drivers = [operation for operation in plan(self.topology) if isinstance(operation, StartDriver)]
         for operation in drivers:
             self._start(operation.node, keys)
-        for operation in drivers:
-            self._listen(lambda message: message["type"] == "ready", operation.node)
-        for operation in plan(self.topology):
-            if isinstance(operation, StartTunnels):
-                self.command(operation.node, "begin")
+        while len(self._ready) < len(drivers):
+            self._listen(lambda message: message["type"] == "ready", None)
+        for node in self.topology.nodes:
+            if self.topology.tunnels(node.name):
+                self.command(node.name, "begin")
 
     def _start(self, node: str, secrets: Mapping[str, bytes]) -> None:
         ours, theirs = Channel.pair()
@@ -112,7 +114,7 @@ class Stage:
             place.enter()
             driver.run(self.topology.node(node), self.topology, secrets, theirs)
 
-        fork(run, keep=(theirs.fileno(), place.net, place.uts))
+        self.pids[node] = fork(run, keep=(theirs.fileno(), place.net, place.uts))
         theirs.close()
         self.channels[node] = ours
 
@@ -138,8 +140,8 @@ class Stage:
             assert time.monotonic() < deadline, {node: self.status(node, connection) for node in ends}
             time.sleep(0.02)
 
-    def _listen(self, wanted: Callable[[Message], bool], node: str) -> Message:
-        """Hear all drivers until this one says what is wanted; keys that they show are written at once."""
+    def _listen(self, wanted: Callable[[Message], bool], node: str | None) -> Message:
+        """Hear all drivers until this one, or any, says what is wanted; keys that they show are written at once."""
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             for other, channel in self.channels.items():
@@ -149,9 +151,12 @@ class Stage:
                         channel.send({"type": "key-written"})
                     elif message["type"] == "event":
                         self.events.append(message)
-                    elif other == node and wanted(message):
-                        return message
-            self.channels[node].wait(0.005)
+                    else:
+                        if message["type"] == "ready":
+                            self._ready.add(other)
+                        if node in (None, other) and wanted(message):
+                            return message
+            time.sleep(0.002)
         raise AssertionError(f"{node} does not say it")
 
     def run(self, node: str, *command: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:

@@ -41,7 +41,7 @@ def attempt(topology: Topology, folder: LabFolder) -> list[str]:
     lock = claim(folder)
     assert lock is not None
     reached: list[str] = []
-    launch(topology, folder, lock, lambda name, seconds: reached.append(name))
+    launch(topology, folder, lock, lambda name, seconds: reached.append(name), reached.append)
     return reached
 
 
@@ -112,8 +112,9 @@ def test_a_node_or_a_capture_that_dies_is_an_event_and_shows(bench: Bench) -> No
     (failed,) = [node for node in status["nodes"] if node["node"] == "msee1"]
     assert (failed["state"], failed["end"], failed["driver"]) == ("failed", "killed by SIGKILL", None)
     assert "failed" in bench.run("status").stdout
-    event = json.loads(bench.ok("events", "--json").splitlines()[-1])
-    assert (event["event"], event["node"], event["end"]) == ("node-failed", "msee1", "killed by SIGKILL")
+    events = [json.loads(line) for line in bench.ok("events", "--json").splitlines()]
+    (event,) = [event for event in events if event["event"] == "node-failed"]
+    assert (event["node"], event["end"]) == ("msee1", "killed by SIGKILL")
     # The other link still carries what hashes to it, and the lab can be taken down.
     assert bench.ok("exec", "msee1", "hostname") == "msee1\n"
     bench.ok("down")
@@ -123,9 +124,9 @@ def test_the_keys_are_on_file_and_the_vault_is_gone_with_the_lab(bench: Bench) -
     bench.ok("up", str(DIRECT))
     folder = bench.folder("expressroute-direct")
     keys = [json.loads(line) for line in (folder / "keys.jsonl").read_text().splitlines()]
-    assert [key["type"] for key in keys] == ["macsec-sak"] * 4
+    assert [key["type"] for key in keys] == ["mka-cak"] * 2 + ["macsec-sak"] * 4
     assert (folder / "keys.jsonl").stat().st_mode & 0o777 == 0o600
-    secrets = [key["sak"] for key in keys]
+    secrets = [key.get("sak") or key["cak"] for key in keys]
     for pid in bench.processes():
         for file in ("cmdline", "environ"):
             octets = Path(f"/proc/{pid}/{file}").read_bytes()

@@ -159,7 +159,7 @@ def test_macsec_options() -> None:
 
 
 def test_static_keys_are_by_who_sends() -> None:
-    keys = load(TOPOLOGIES / "macsec-pair.yaml").links[0].macsec
+    keys = load(TOPOLOGIES / "macsec-static.yaml").links[0].macsec
     assert keys is not None
     assert isinstance(keys.keys, StaticKeys)
     assert [node for node, _ in keys.keys.saks] == ["ce", "msee1"]
@@ -260,3 +260,22 @@ def test_junk_at_any_place_of_a_file_is_refused_or_loads(data: st.DataObject) ->
     else:
         return
     assert problems
+
+
+def test_a_mistake_is_what_one_end_was_told() -> None:
+    link = loads(pair(mka(options="mistakes: {msee1: {sci_state: Enabled, cipher: GcmAes256}}"))).links[0]
+    assert link.macsec == link.policy("ce")
+    mistaken = link.policy("msee1")
+    assert mistaken is not None
+    assert (mistaken.cipher_suite, mistaken.sci_encoding) == ("GCM-AES-256", SciEncoding.EXPLICIT)
+    assert link.macsec is not None
+    assert mistaken.keys == link.macsec.keys
+
+
+def test_delay_protection_can_be_said() -> None:
+    keys = policy(pair(mka(options="delay_protection: true"))).keys
+    assert isinstance(keys, MkaKeys)
+    assert keys.delay_protection
+    plain = policy(pair(mka())).keys
+    assert isinstance(plain, MkaKeys)
+    assert not plain.delay_protection
