@@ -63,6 +63,7 @@ def resolve(raw: RawTopology, problems: Problems) -> Topology:
                 raw=raw.azure,
                 roles=roles,
                 links=links,
+                connections=connections,
                 loopbacks=addressing.loopbacks,
                 speakers=speakers,
                 problems=problems,
