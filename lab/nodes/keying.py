@@ -117,6 +117,8 @@ class Keying:
     def begin(self, now: float) -> None:
         """Begin to negotiate; the end that is not the first to begin gives the other one some time."""
         for name, tunnel in self.tunnels.items():
+            if self.standings[name].state is not State.UNKNOWN:
+                continue  # a packet that wanted to pass, or the peer, has begun already
             if self.peers[name].mode is Mode.RESPONDER:
                 self._become(name, State.NOT_CONNECTED, now)
             elif is_first(tunnel.connection, tunnel.end):
