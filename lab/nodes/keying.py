@@ -272,7 +272,12 @@ class Keying:
     def _install(self, child: ChildSaEstablished, now: float) -> None:
         port = child.local if child.encapsulated else Endpoint(child.local.address, ESP_PORT)
         tunnel = self.tunnels[child.peer]
-        tunnel.install(child, self._ports[port], now)
+        try:
+            tunnel.install(child, self._ports[port], now)
+        except LocalError as error:
+            self._fail(child.peer, Cause.INVALID_SYNTAX, str(error), now)
+            self._wish(self.ike.delete_child, child.spi_in, now)
+            return
         self._index()
         self._tell(
             "esp-sa-up",

@@ -124,7 +124,11 @@ class TunnelEnd:
     # ---- SAs ----
 
     def install(self, child: ChildSaEstablished, port: OuterPort, now: float) -> None:
-        """Take a child's two SAs into use, beside those that are there."""
+        """Take a child's two SAs into use, beside those that are there.
+
+        Raises:
+            LocalError: the peer chose an SPI that it has chosen before.
+        """
         way, lifetime = self._ways[child.encapsulated], _lifetime(child.limits)
         inbound, outbound = (
             SaParameters(
@@ -138,10 +142,11 @@ class TunnelEnd:
             )
             for spi, keys in ((child.spi_in, child.keys_in), (child.spi_out, child.keys_out))
         )
+        self._forget(inbound.spi)  # one that was replaced a moment ago may have borne the same number
+        self.esp.sad.add_outbound(OutboundSa(outbound, now, self._random), use=child.sends)
+        self.esp.sad.add_inbound(InboundSa(inbound, now, window=self.connection.replay_window))
         self.port = port
         self.remote = child.remote if child.encapsulated else Endpoint(child.remote.address, ESP_PORT)
-        self.esp.sad.add_inbound(InboundSa(inbound, now, window=self.connection.replay_window))
-        self.esp.sad.add_outbound(OutboundSa(outbound, now, self._random), use=child.sends)
         self.installed[inbound.spi] = child
 
     def move(self, remote: Endpoint) -> None:
@@ -158,7 +163,8 @@ class TunnelEnd:
     def remove(self, spi_in: bytes, spi_out: bytes, now: float, *, overlap: bool) -> None:
         """Send no more on a child; with `overlap`, what is under way to it is still taken for a moment."""
         inbound, outbound = (int.from_bytes(spi, "big") for spi in (spi_in, spi_out))
-        self.installed.pop(inbound, None)
+        if self.installed.pop(inbound, None) is None:
+            return
         if self._has_outbound(outbound):
             self.esp.sad.remove_outbound(self.name, outbound)
         if overlap:
