@@ -15,7 +15,7 @@ from typing import Final
 from dataplane.batch import Batch
 from dataplane.errors import WireError
 from lab.errors import MachineError
-from lab.host.devices import open_tun
+from lab.host.devices import has_link, open_tun
 from lab.ports import vnet
 from lab.ports.checksum import complete
 from lab.ports.coalesce import coalesce
@@ -51,6 +51,7 @@ class TunTapPort:
         Raises:
             MachineError: the kernel offers no such devices, or not to this user.
         """
+        self._device = device
         self._is_ethernet = kind is Kind.TAP
         self._descriptor = _attach(device, kind)
         self._counters = PortCounters()
@@ -99,6 +100,7 @@ class TunTapPort:
     def set_carrier(self, is_on: bool) -> None:
         """Let the device look as if its cable were plugged in, or not: routes may depend on that."""
         fcntl.ioctl(self._descriptor, _TUNSETCARRIER, struct.pack("=i", is_on))
+        has_link(self._device)  # the kernel would do something about it later, and asking has it done at once
 
     def close(self) -> None:
         """Let go of the device; twice is fine."""

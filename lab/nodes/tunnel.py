@@ -22,7 +22,9 @@ from dataplane.ike.nat import Endpoint
 from dataplane.ike.policy import Limits
 from lab.host.tap import TunTapPort
 from lab.model.connection import Connection, ConnectionEnd
+from lab.nodes.bucket import Limit
 from lab.nodes.peers import spd_of, way_of
+from lab.ports.keep import keep
 from lab.ports.outer import ESP_PORT, OuterPort
 from lab.ports.port import Port
 
@@ -47,6 +49,8 @@ class TunnelEnd:
         wire: Batch,
         addresses: Sequence[IPv4Address | IPv6Address],
         *,
+        outward_limit: Limit | None = None,
+        inward_limit: Limit | None = None,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.name: Final = connection.name
@@ -72,6 +76,9 @@ class TunnelEnd:
         self._told: Final[dict[int, float]] = {}
         self.unsent = 0
         self.has_carrier = True
+        self._outward_limit: Final = outward_limit
+        self._inward_limit: Final = inward_limit
+        self.over_limit = 0
 
     # ---- packets ----
 
@@ -79,6 +86,8 @@ class TunnelEnd:
         """Protect and send what waits at the TUN, one batch; true when more may wait."""
         clear, wire = self._clear, self._wire
         if self.tun.receive(clear):
+            if self._outward_limit is not None:
+                self._outward_limit.take(sum(clear.lengths[: clear.count]), now)
             for flight in self.esp.encapsulate(clear, wire, now):
                 if self.port is None or self.remote is None:
                     self.unsent += flight.count
@@ -89,11 +98,21 @@ class TunnelEnd:
             self._answer()
         return clear.count == clear.slots
 
+    def ready_at(self, now: float) -> float:
+        """When more may be taken from the TUN; until then it waits there, in the kernel's queue."""
+        return now if self._outward_limit is None else self._outward_limit.ready_at(now)
+
     def inward(self, wire: Batch, tos: Sequence[int] | None, now: float) -> None:
-        """Open what arrived, and hand it over."""
-        self.esp.decapsulate(wire, self._clear, now, tos)
-        if self._clear.count:
-            self.tun.send(self._clear)
+        """Open what arrived, and hand it over, no more than the gateway's size lets through."""
+        clear = self._clear
+        self.esp.decapsulate(wire, clear, now, tos)
+        if clear.count and self._inward_limit is not None:
+            passing = self._inward_limit.passing(clear.lengths[: clear.count], now)
+            if passing is not None:
+                self.over_limit += clear.count - len(passing)
+                keep(clear, passing)
+        if clear.count:
+            self.tun.send(clear)
 
     def _answer(self) -> None:
         """Tell senders on the protected side what did not fit."""

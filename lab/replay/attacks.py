@@ -193,7 +193,7 @@ class InjectClear(Attack):
         """The frame; and what is to be learned from it."""
         seen = look(frame)
         self.seen[seen.kind] += 1
-        if seen.kind in PROTECTED:
+        if seen.kind in PROTECTED and seen.header < seen.data:
             self._pattern = frame, seen
         return [(0.0, frame)]
 

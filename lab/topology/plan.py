@@ -68,11 +68,9 @@ def _operations(topology: Topology, *, limits: bool) -> Iterator[Operation]:
     for node in topology.nodes:
         for route in node.routes:
             yield AddRoute(node=node.name, destination=route.destination, via=route.via)
+        yield from _kernel_host_routes(node)
     yield from enforce(topology, limits=limits)
     yield from _secured(topology)
-    for node in topology.nodes:
-        if tunnels := tuple(connection.name for connection, _ in topology.tunnels(node.name)):
-            yield StartTunnels(node=node.name, connections=tunnels)
     yield from _routing(topology)
 
 
@@ -86,17 +84,29 @@ def _secured(topology: Topology) -> Iterator[Operation]:
 
 
 def _routing(topology: Topology) -> Iterator[Operation]:
-    """What speaks BGP comes last: it finds everything that its sessions pass over."""
+    """Who speaks BGP does so before tunnels begin, since it may tell where their ends are, and goes on over them."""
     speakers = [(node.name, node.bgp) for node in topology.nodes if node.bgp is not None]
     for name, bgp in speakers:
-        for route in bgp.host_routes:
-            if route.in_kernel and route.via is not None:
-                yield AddRoute(node=name, destination=IPNetwork(f"{route.destination}/32"), via=(route.via,))
-    for name, bgp in speakers:
-        sessions = tuple(f"{neighbor.node} (AS {neighbor.asn})" for neighbor in bgp.neighbors)
+        sessions = tuple(f"{neighbor.name} (AS {neighbor.asn})" for neighbor in bgp.neighbors)
         yield StartBgp(node=name, asn=bgp.asn, sessions=sessions)
-    if any(bgp.neighbors for _, bgp in speakers):
-        yield AwaitSessions(seconds=SESSIONS_PATIENCE)
+    kinds = {neighbor.is_late for _, bgp in speakers for neighbor in bgp.neighbors}
+    if False in kinds:
+        yield AwaitSessions(seconds=SESSIONS_PATIENCE, late=False)
+    for node in topology.nodes:
+        if tunnels := tuple(connection.name for connection, _ in topology.tunnels(node.name)):
+            yield StartTunnels(node=node.name, connections=tunnels)
+    if True in kinds:
+        yield AwaitSessions(seconds=SESSIONS_PATIENCE, late=True)
+
+
+def _kernel_host_routes(node: Node) -> Iterator[Operation]:
+    """Routes to neighbours that BIRD is not to know of."""
+    for route in node.bgp.host_routes if node.bgp else ():
+        destination = IPNetwork(f"{route.destination}/32")
+        if route.in_kernel and route.via is not None:
+            yield AddRoute(node=node.name, destination=destination, via=(route.via,))
+        elif route.in_kernel and route.device is not None:
+            yield AddTunnelRoute(node=node.name, destination=destination, devices=(route.device,))
 
 
 def _links(topology: Topology) -> Iterator[Operation]:

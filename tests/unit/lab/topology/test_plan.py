@@ -30,7 +30,8 @@ from lab.topology.plan import plan
 from lab.topology.render import as_document, as_text
 
 ROOT = Path(__file__).parents[4]
-FILES = [*sorted((ROOT / "topologies").glob("*.yaml")), ROOT / "tests/golden/plans/dual-stack.yaml"]
+GOLDEN = ROOT / "tests/golden/plans"
+FILES = [*sorted((ROOT / "topologies").glob("*.yaml")), GOLDEN / "dual-stack.yaml", GOLDEN / "impaired.yaml"]
 
 
 @pytest.fixture(params=FILES, ids=lambda path: path.stem)
