@@ -6,7 +6,6 @@ and a row in the table at the end.
 
 from __future__ import annotations
 
-import abc
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +23,7 @@ Passed = tuple[float, bytes]
 _RELEASED_AFTER: Final = 1.0  # seconds that a frame is held back at most where no other one follows
 
 
-class Attack(abc.ABC):
+class Attack:
     """An attack in one direction: frames go through `meet`, in their order, and what is to go on comes back.
 
     `did` counts by name what was done. `seen` counts the frames by what they were, before anything was done to them.
@@ -61,9 +60,9 @@ class Attack(abc.ABC):
         """Whether as much was done as was ordered."""
         return self.order.count is not None and self._chosen >= self.order.count
 
-    @abc.abstractmethod
     def act(self, frame: bytes, seen: Look, now: float) -> list[Passed]:
-        """What goes on of a frame that was chosen."""
+        """What goes on of a frame that was chosen: the frame, for an attack that does nothing to those that pass."""
+        return [(0.0, frame)]
 
     def pass_by(self, frame: bytes) -> list[Passed]:
         """What goes on when a frame passes that was not chosen."""
