@@ -20,6 +20,7 @@ from dataplane.esp.sa import InboundSa, OutboundSa, SaParameters
 from dataplane.ike.events import ChildSaEstablished
 from dataplane.ike.nat import Endpoint
 from dataplane.ike.policy import Limits
+from lab.host.tap import TunTapPort
 from lab.model.connection import Connection, ConnectionEnd
 from lab.nodes.bucket import Limit
 from lab.nodes.peers import spd_of, way_of
@@ -74,6 +75,7 @@ class TunnelEnd:
         self._leaving: list[tuple[float, int]] = []
         self._told: Final[dict[int, float]] = {}
         self.unsent = 0
+        self.has_carrier = True
         self._outward_limit: Final = outward_limit
         self._inward_limit: Final = inward_limit
         self.over_limit = 0
@@ -188,6 +190,13 @@ class TunnelEnd:
             if spi in (inbound, int.from_bytes(child.spi_out, "big")):
                 return child.spi_in
         return None
+
+    def carry(self, is_wanted: bool) -> None:
+        """Take what is routed into the tunnel, or leave it to other ones: the device then has no carrier."""
+        if is_wanted is not self.has_carrier:
+            self.has_carrier = is_wanted
+            if isinstance(self.tun, TunTapPort):
+                self.tun.set_carrier(is_wanted)
 
     # ---- time ----
 
