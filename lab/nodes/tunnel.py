@@ -174,10 +174,6 @@ class TunnelEnd:
         else:
             self._forget(inbound)
 
-    def has_spi(self, spi: int) -> bool:
-        """Whether packets of this inbound SA are taken."""
-        return self.esp.sad.inbound(spi) is not None
-
     @property
     def spis(self) -> Iterator[int]:
         """The inbound SAs."""
@@ -236,7 +232,7 @@ class TunnelEnd:
 
     def _forget(self, spi: int) -> None:
         self._told.pop(spi, None)
-        if self.has_spi(spi):
+        if self.esp.sad.inbound(spi) is not None:
             self.esp.sad.remove_inbound(spi)
 
     def _has_outbound(self, spi: int) -> bool:
