@@ -170,7 +170,7 @@ class Keying:
     def hear(self, tunnel: TunnelEnd, now: float) -> None:
         """Take what a tunnel has to tell."""
         is_changed = False
-        while (event := tunnel.next_event()) is not None:
+        while (event := tunnel.esp.next_event()) is not None:
             if isinstance(event, Audited):
                 self._audit.note(tunnel.name, event)
             else:

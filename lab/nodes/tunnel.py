@@ -14,7 +14,6 @@ from typing import Final, final
 
 from dataplane.batch import Batch
 from dataplane.esp.engine import EspEngine
-from dataplane.esp.events import EspEvent
 from dataplane.esp.lifetime import Lifetime
 from dataplane.esp.sa import InboundSa, OutboundSa, SaParameters
 from dataplane.ike.events import ChildSaEstablished
@@ -221,10 +220,6 @@ class TunnelEnd:
                 if self._told.get(spi) != sa.last_heard:
                     self._told[spi] = sa.last_heard
                     yield spi.to_bytes(4, "big"), sa.last_heard
-
-    def next_event(self) -> EspEvent | None:
-        """What the engine has to tell."""
-        return self.esp.next_event()
 
     def close(self) -> None:
         """Close the TUN."""
