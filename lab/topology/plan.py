@@ -18,6 +18,7 @@ from lab.topology.enforcement import enforce
 from lab.topology.network_operations import AwaitSessions, StartBgp
 from lab.topology.operations import (
     AddAddress,
+    AddBackstop,
     AddRoute,
     AddTunnelRoute,
     AwaitSecured,
@@ -168,11 +169,19 @@ def _tunnels(node: Node, topology: Topology) -> Iterator[Operation]:
     for connection, end in topology.tunnels(node.name):
         yield CreateTunnelDevice(node=node.name, device=end.device, connection=connection.name, mtu=connection.mtu)
         yield from _bearing(node.name, end.device, end.tunnel_addresses)
-        yield BringUp(node=node.name, device=end.device)
         for prefix in end.peer_prefixes:
             routes.setdefault(prefix, []).append(end.device)
+    shared = [(device, prefix.version) for prefix, devices in routes.items() if len(devices) > 1 for device in devices]
+    for device, version in dict.fromkeys(shared):
+        # A tunnel that is not up has no carrier while another one stands in for it.
+        path = f"net/ipv{version}/conf/{device}/ignore_routes_with_linkdown"
+        yield SetSysctl(node=node.name, path=path, value="1")
+    for _, end in topology.tunnels(node.name):
+        yield BringUp(node=node.name, device=end.device)
     for prefix, devices in routes.items():
         yield AddTunnelRoute(node=node.name, destination=prefix, devices=tuple(devices))
+        if len(devices) > 1:
+            yield AddBackstop(node=node.name, destination=prefix)
 
 
 def _speaks_ipv6(node: Node, topology: Topology) -> bool:
