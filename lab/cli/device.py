@@ -11,12 +11,10 @@ import click
 @click.option("--vendor", default="strongswan", show_default=True, metavar="NAME", help="Whose words.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def device_config_command(file: str, connection: str, vendor: str, as_json: bool) -> None:
-    r"""Print the configuration of the on-premises device of CONNECTION in the topology FILE.
+    """Print the configuration of the on-premises device of CONNECTION in the topology FILE.
 
-    \b
-    NAME is strongswan (swanctl.conf), cisco-ios-xe or juniper (Junos set commands).
-
-    The shared key is not in it: it says in which vault that is.
+    NAME is strongswan (a swanctl.conf), cisco-ios-xe or juniper (Junos set commands). The shared key is not in what is
+    printed: it says in which vault that is.
     """
     from lab.cli.console import print_json
     from lab.report.device_config import device_config
