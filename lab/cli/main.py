@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "capture": ("capture", "Copy a segment's frames to a file or a pipe, as pcapng."),
     "circuit": ("look", "Show ExpressRoute circuits: connection type, peering, links."),
     "completion": ("completion", "Print the completion script for bash, zsh or fish."),
+    "device-config": ("device", "Print the configuration of a connection's on-premises device."),
     "doctor": ("doctor", "Say what this machine can do, and how to mend what it cannot."),
     "down": ("lifecycle", "Take a lab down."),
     "events": ("observe", "Follow what happens in a lab."),

@@ -43,7 +43,7 @@ class Lab:
     def __init__(self, folder: Path, text: str, *arguments: str) -> None:
         self._path = folder / "sizes.yaml"
         self._path.write_text(text)
-        self._environment = {**os.environ, "XDG_RUNTIME_DIR": str(folder), "PYTHONPATH": str(ROOT)}
+        self.environment = {**os.environ, "XDG_RUNTIME_DIR": str(folder), "PYTHONPATH": str(ROOT)}
         self._arguments = arguments
 
     def __enter__(self) -> Lab:
@@ -58,7 +58,7 @@ class Lab:
 
     def run(self, *arguments: str) -> str:
         ran = subprocess.run(
-            self.command(*arguments), env=self._environment, capture_output=True, text=True, check=False
+            self.command(*arguments), env=self.environment, capture_output=True, text=True, check=False
         )  # fmt: skip
         assert ran.returncode == 0, ran.stderr + ran.stdout
         return ran.stdout
@@ -67,7 +67,7 @@ class Lab:
         """What iperf3 sees arrive."""
         client, server, address = way
         listening = self.command("exec", server, "--", "iperf3", "-s", "-1", "--forceflush")
-        with subprocess.Popen(listening, env=self._environment, stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(listening, env=self.environment, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             while "listening" not in (line := process.stdout.readline()):
                 assert line, "iperf3 does not listen"

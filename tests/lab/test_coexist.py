@@ -49,6 +49,17 @@ def protected(report: dict[str, Any], direction: str) -> bool:
     return all(way["token_frames"] for way in ways if way["label"] == direction)
 
 
+def watched(bench: Bench, rounds: int) -> list[dict[str, Any]]:
+    ran = bench.run("prove", "--watch", "--rounds", str(rounds), "--json", timeout=120)
+    assert ran.returncode in (0, 1, 2), ran.stderr
+    return [json.loads(line) for line in ran.stdout.splitlines()]
+
+
+def goes_clear(each: dict[str, Any], direction: str) -> bool:
+    """Whether in a round that was watched data of a direction went in clear between the tunnels' ends."""
+    return clear({"segments": [segment for segment in each["segments"] if segment["segment"] in BETWEEN]}, direction)
+
+
 def device(bench: Bench, node: str, address: str) -> str:
     """By which device a node sends to an address."""
     (route,) = json.loads(bench.ok("exec", node, "--", "ip", "-j", "route", "get", address))
@@ -91,6 +102,12 @@ def test_a_preference_that_changes_moves_the_path(bench: Bench) -> None:
     bench.ok("bgp", "prefer", "vpn-device", "vnet-gateway", "200")
     until(lambda: device(bench, "vpn-device", "10.0.2.4").startswith("ipsec"), "on-premises does not use the tunnels")
     assert device(bench, "vnet-gateway", "192.168.1.10").startswith("er"), "Azure still sends by ExpressRoute"
+    (one_way,) = watched(bench, 1)
+    assert one_way["verdict"] == "violated"
+    assert (goes_clear(one_way, TO_AZURE), goes_clear(one_way, TO_ONPREM)) == (False, True)
+    bench.ok("bgp", "prefer", "vnet-gateway", "vpn-device", "300")
+    until(lambda: device(bench, "vnet-gateway", "192.168.1.10").startswith("ipsec"), "Azure does not use the tunnels")
+    assert [each["verdict"] for each in watched(bench, 2)] == ["proven", "proven"], "by the newest frames alone"
     bench.ok("bgp", "prefer", "vpn-device", "vnet-gateway/tunnel1", "50")
     bench.ok("bgp", "prefer", "vpn-device", "vnet-gateway/tunnel2", "50")
     until(lambda: device(bench, "vpn-device", "10.0.2.4") == "wan", "on-premises did not go back")

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from netaddr import IPAddress
 
+from lab.capture.frame import Direction
+from lab.capture.pcapng import PcapngWriter
+from lab.coverage.document import SegmentReport, Verdict
+from lab.coverage.examine import Segment, examine
 from lab.coverage.routing import is_routing, pairs
+from lab.model.expectation import Expectation, Layer
 
 CE, MSEE, OTHER = (IPAddress(text) for text in ("172.16.0.1", "172.16.0.2", "10.0.2.4"))
 BETWEEN = pairs([(CE, MSEE)])
@@ -74,3 +81,26 @@ def test_everything_else_is_data(octets: bytes) -> None:
 def test_cut_anywhere_it_raises_nothing(whole: bytes) -> None:
     for length in range(len(whole)):
         is_routing(whole[:length], BETWEEN)
+
+
+def judged(tmp_path: Path, expect: Expectation) -> SegmentReport:
+    """The report on a capture of a hundred frames of BGP, read as captures are: in bulk."""
+    path = tmp_path / "ce--msee.pcapng"
+    with path.open("wb") as file:
+        writer = PcapngWriter(file)
+        writer.add_interface(name="link1")
+        for number in range(100):
+            writer.write(frame(BGP), timestamp_ns=number, original_length=len(frame(BGP)), direction=Direction.OUTBOUND)
+    (segment,) = examine([Segment(name="ce--msee", capture=path, expect=expect)], []).segments
+    return segment
+
+
+def test_the_verdict_lets_routing_be_and_counts_it_as_what_it_is(tmp_path: Path) -> None:
+    ipsec = Expectation(layers=(Layer.IPSEC,))
+    assert judged(tmp_path, ipsec).verdict is Verdict.VIOLATED
+    allowed = judged(tmp_path, replace(ipsec, routing_between=((CE, MSEE),)))
+    assert allowed.verdict is Verdict.UNPROVEN, "routing proves nothing of data"
+    assert allowed.census["cleartext"].frames == 100
+    assert [(finding.code, finding.count) for finding in allowed.findings] == [("routing", 100)]
+    elsewhere = judged(tmp_path, replace(ipsec, routing_between=((CE, OTHER),)))
+    assert elsewhere.verdict is Verdict.VIOLATED
