@@ -15,7 +15,9 @@ from lab.errors import ExitCode, InputError
 if TYPE_CHECKING:
     from lab.holder.client import Client
     from lab.model.link import Link
+    from lab.model.topology import Topology
     from lab.replay.player import Played, Stage
+    from lab.replay.shots import Shot
 
 
 @click.command("replay")
@@ -70,7 +72,7 @@ def replay_command(
             raise InputError(f"{sender!r} is no end of {segment}; its ends are {link.a.node} and {link.b.node}")
         a, b = (End(node=end.node, mac=bytes(end.mac.packed)) for end in link.ends)
         frames = stack.enter_context(open_capture(capture))
-        played = play(shots(frames, (a, b), sender, wanted), pace, _stage(client, link, stack))
+        played = play(shots(frames, (a, b), sender, wanted), pace, _stage(client, topology, link, stack))
     if as_json:
         print_json(document(played, capture=str(capture), segment=segment, pace=pace_text))
     else:
@@ -80,15 +82,25 @@ def replay_command(
     return ExitCode.OK if played.sent else ExitCode.UNPROVEN
 
 
-def _stage(client: Client, link: Link, stack: ExitStack) -> Stage:
+def _stage(client: Client, topology: Topology, link: Link, stack: ExitStack) -> Stage:
+    from ipaddress import ip_address
+
+    from lab.replay.look import Kind, destination
     from lab.replay.player import Stage
 
     wires = {end.node: stack.enter_context(closing(client.wire(link.segment, end.node))) for end in link.ends}
-    return Stage(
-        wires=wires,
-        receiver_of={end.node: link.other_end(end.node).node for end in link.ends},
-        read=lambda: client.ask("receivers", segment=link.segment),
-    )
+    gateways = {
+        ip_address(str(end.address)): f"{end.node} gateway" for each in topology.connections for end in each.ends
+    }
+
+    def receiver_of(shot: Shot) -> str:
+        assert shot.sender is not None
+        at_link = link.other_end(shot.sender).node
+        # ESP and IKE are for whoever has the address, however far that is.
+        found = destination(shot.octets) if shot.kind in (Kind.ESP, Kind.IKE) else None
+        return at_link if found is None else gateways.get(found, at_link)
+
+    return Stage(wires=wires, receiver_of=receiver_of, read=lambda: client.ask("receivers", segment=link.segment))
 
 
 def _print(played: Played, segment: str) -> None:

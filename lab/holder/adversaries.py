@@ -62,7 +62,7 @@ class Adversaries:
         self._wires: dict[str, _Wire] = {}
         self._numbers = itertools.count(1)
         self._ended: dict[str, list[Message]] = {}
-        self.receivers: Final = ReceiverCounters(supervisor, home, places)
+        self.receivers: Final = ReceiverCounters(order.topology, supervisor, home, places)
 
     def link(self, segment: str) -> Link:
         """The link that is that segment.

@@ -37,7 +37,7 @@ class Run:
 
 def findings(played: Played) -> tuple[Finding, ...]:
     """What is wrong: a protected frame that was recorded is accepted only where nothing guards against replay."""
-    accepted = [fate for fate in played.fates if fate.accepted and fate.kind in PROTECTED]
+    accepted = [fate for fate in played.fates if fate.accepted and fate.kind in PROTECTED | {Kind.MKA}]
     found = []
     for kind in sorted({fate.kind for fate in accepted}):
         frames = tuple(fate.number for fate in accepted if fate.kind is kind)
