@@ -236,7 +236,8 @@ class Adversaries:
         wire.asked -= 1
         if answer is None:
             child = wire.child
-            request.fail(f"{child.name} gave no answer ({child.end or child.state})", ExitCode.VIOLATED)
+            said = f": {child.last_words}" if child.last_words else ""
+            request.fail(f"{child.name} gave no answer ({child.end or child.state}){said}", ExitCode.VIOLATED)
             return
         if "error" in answer:
             request.fail(answer["error"], ExitCode(answer["exit_code"]))

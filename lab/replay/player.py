@@ -143,7 +143,9 @@ class _Player:
         by_receiver: dict[str, list[Shot]] = {}
         for shot in self._open:
             by_receiver.setdefault(self._stage.receiver_of(shot), []).append(shot)
-        reading = self._await({receiver: len(shots) for receiver, shots in by_receiver.items()})
+        reading = self._await(
+            {receiver: sum(shot.kind is not Kind.IKE for shot in shots) for receiver, shots in by_receiver.items()}
+        )
         fates: dict[int, Fate] = {}
         for receiver, shots in by_receiver.items():
             now = reading[receiver]
@@ -191,8 +193,8 @@ def judge(shots: Sequence[Shot], counted: Mapping[str, int]) -> tuple[list[Fate]
     All of them, and all that others sent, is in `counted`. MKPDUs are a KaY's to judge, where there is one, and IKE
     messages nobody's: an answer may be due to one that comes again.
     """
-    lost = max(0, len(shots) - counted.get(ARRIVED, 0))
-    is_alone = counted.get(ARRIVED, 0) <= len(shots)
+    sent, arrived = sum(shot.kind is not Kind.IKE for shot in shots), counted.get(ARRIVED, 0)
+    lost, is_alone = max(0, sent - arrived), arrived <= sent
     of_kay = {name: count for name, count in counted.items() if name.startswith(MKPDU)}
     others = {
         name: count for name, count in counted.items() if not name.startswith((MKPDU, IKE)) and name not in _NEUTRAL

@@ -59,13 +59,13 @@ def link_counts(status: Mapping[str, Any]) -> Counts:
 
 
 def gateway_counts(status: Mapping[str, Any]) -> Counts:
-    """What an IPsec gateway has counted of received packets, by its driver's status."""
-    found: Counter[str] = Counter()
-    found[ARRIVED] = sum(port["received"] for port in status["ports"].values())
+    """What an IPsec gateway has counted of received packets, by its driver's status; those of ESP have `ARRIVED`."""
+    found: Counter[str] = Counter({ARRIVED: 0})
     for connection in status["connections"].values():
         found["ingress_packets"] += connection["ingress_packets"]
         found.update({name: count for name, count in connection["discarded"].items() if name.startswith("In")})
     found.update({name: count for name, count in status["strays"].items() if name.startswith("In")})
+    found[ARRIVED] = sum(found.values())
     found.update({f"IKE {reason}": count for reason, count in status["ike_discarded"].items()})
     return dict(found)
 
