@@ -113,7 +113,7 @@ HALF = ("--percent", "50", "--seed", "3")
 
 def test_attacks_that_forge_nothing_leave_a_proven_wire(bench: Bench) -> None:
     """Frames are lost or late at most; none comes twice, and the verdict has nothing to find."""
-    bench.ok("up", "macsec-pair")
+    bench.ok("up", "macsec-static")
     before = trace(bench)
     seen: dict[str, Counter[str]] = {}
     with watched(bench, seen):
@@ -144,7 +144,7 @@ def test_attacks_that_forge_nothing_leave_a_proven_wire(bench: Bench) -> None:
 
 
 def test_what_is_forged_is_discarded_by_name_and_found_by_the_verdict(bench: Bench) -> None:
-    bench.ok("up", "macsec-pair")
+    bench.ok("up", "macsec-static")
     before = trace(bench)
     seen: dict[str, Counter[str]] = {}
     with watched(bench, seen):
@@ -175,7 +175,7 @@ def test_what_is_forged_is_discarded_by_name_and_found_by_the_verdict(bench: Ben
 
 
 def test_nothing_passes_a_man_who_spoils_everything_and_all_does_when_he_has_gone(bench: Bench) -> None:
-    bench.ok("up", "macsec-pair")
+    bench.ok("up", "macsec-static")
     ping(bench, count=1)
     for kind in ("drop", "tamper", "strip"):
         answered: list[int] = []
@@ -185,7 +185,7 @@ def test_nothing_passes_a_man_who_spoils_everything_and_all_does_when_he_has_gon
 
 
 def test_one_direction_and_a_count_and_a_duration(bench: Bench) -> None:
-    bench.ok("up", "macsec-pair")
+    bench.ok("up", "macsec-static")
     ping(bench, count=1)  # neighbours know each other
     report = attacked(bench, "tamper", "--direction", "msee1", "--count", "4")
     assert set(report["done"]) == {"b_to_a"}
@@ -206,7 +206,7 @@ def test_one_direction_and_a_count_and_a_duration(bench: Bench) -> None:
 
 def test_the_same_seed_makes_the_same_attack(bench: Bench) -> None:
     """Of the same number of frames the same are chosen; how many those are shows it."""
-    bench.ok("up", "macsec-pair")
+    bench.ok("up", "macsec-static")
     ping(bench, count=1)
 
     def dropped(seed: int) -> int:
@@ -221,7 +221,7 @@ def test_the_same_seed_makes_the_same_attack(bench: Bench) -> None:
 
 
 def test_several_attacks_and_impairments_share_a_man_in_the_middle(bench: Bench) -> None:
-    bench.ok("up", "macsec-pair")
+    bench.ok("up", "macsec-static")
     before = trace(bench)
     bench.ok("attack", WIRE, "tamper", "--percent", "20", "--background")
     bench.ok("attack", WIRE, "drop", "--percent", "20", "--direction", "ce", "--background")
@@ -243,7 +243,7 @@ def test_several_attacks_and_impairments_share_a_man_in_the_middle(bench: Bench)
 
 
 def test_an_attack_in_the_foreground_ends_with_its_command(bench: Bench) -> None:
-    bench.ok("up", "macsec-pair")
+    bench.ok("up", "macsec-static")
     before = trace(bench)
     interrupted = bench.start("attack", WIRE, "tamper", "--json")
     _wait_until(lambda: '"attacks": [{' in bench.ok("attack", "list", "--json"))
@@ -266,7 +266,7 @@ def test_an_attack_in_the_foreground_ends_with_its_command(bench: Bench) -> None
 
 
 def test_a_man_in_the_middle_who_is_killed_is_told_of_and_the_wire_restored(bench: Bench) -> None:
-    bench.ok("up", "macsec-pair")
+    bench.ok("up", "macsec-static")
     before = trace(bench)
     waiting = bench.start("attack", WIRE, "drop")
     _wait_until(lambda: '"attacks": [{' in bench.ok("attack", "list", "--json"))
@@ -354,7 +354,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     runtime = folder / "runtime"
     runtime.mkdir(mode=0o700)
     made = Bench(runtime=runtime, topologies=folder)
-    made.ok("up", "macsec-pair")
+    made.ok("up", "macsec-static")
     yield made
     made.run("down", "--all")
 
@@ -367,7 +367,7 @@ def without_nft(bench: Bench, *arguments: str) -> subprocess.CompletedProcess[st
 
 
 def test_without_nft_a_lab_stands_and_what_needs_it_is_told(bench: Bench) -> None:
-    assert without_nft(bench, "up", "macsec-pair").returncode == 0
+    assert without_nft(bench, "up", "macsec-static").returncode == 0
     before = trace(bench)
     for arguments in (("attack", WIRE, "drop"), ("impair", WIRE, "set", "loss=1%")):
         ran = bench.run(*arguments)
@@ -388,8 +388,8 @@ def test_without_nft_a_lab_stands_and_what_needs_it_is_told(bench: Bench) -> Non
 
 
 def _impaired(impairments: str) -> str:
-    text = (ROOT / "topologies" / "macsec-pair.yaml").read_text()
-    return text.replace("name: macsec-pair", "name: impaired").replace(
+    text = (ROOT / "topologies" / "macsec-static.yaml").read_text()
+    return text.replace("name: macsec-static", "name: impaired").replace(
         "    bandwidth: 100\n", f"    bandwidth: 100\n    impairments: {impairments}\n"
     )
 
