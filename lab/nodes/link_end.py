@@ -95,8 +95,9 @@ class LinkEnd:
                 if not self._edge.inward():
                     break
             return self.status()
-        if self._keyed is not None and manage(self._keyed, verb, fields):
-            return self.status()
+        answer = None if self._keyed is None else manage(self._keyed, verb, fields)
+        if answer is not None:
+            return answer
         raise InputError(f"the end of {self.name} knows no verb {verb!r}")
 
     def close(self) -> None:
