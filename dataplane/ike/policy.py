@@ -103,7 +103,8 @@ class IkePolicy:
 class ChildPolicy:
     """A child to set up or accept: how its traffic is protected, and which traffic that is.
 
-    With KE transforms in the proposals every child has PFS, but one made within IKE_AUTH (RFC 7296 1.2).
+    With KE transforms in the proposals every child has PFS, but one made within IKE_AUTH (RFC 7296 1.2). `accepted` are
+    those that the peer may offer, if they are others than this side offers.
 
     Raises:
         LocalError: proposals that ESP cannot have, an insecure transform without `allow_insecure`, or no selectors.
@@ -115,12 +116,19 @@ class ChildPolicy:
     remote: tuple[TrafficSelector, ...] = (ANY_IPV4,)
     lifetime: Lifetime = Lifetime(seconds=CHILD_LIFETIME_SECONDS)
     allow_insecure: bool = False
+    accepted: tuple[Proposal, ...] | None = None
 
     def __post_init__(self) -> None:
-        _check(self.proposals, SecurityProtocol.ESP, (TransformType.ENCR,))
-        _check_strength(self.proposals, allow_insecure=self.allow_insecure)
+        for proposals in (self.proposals, self.acceptable):
+            _check(proposals, SecurityProtocol.ESP, (TransformType.ENCR,))
+            _check_strength(proposals, allow_insecure=self.allow_insecure)
         if not self.local or not self.remote:
             raise LocalError(f"child {self.name} has no traffic selectors on one side")
+
+    @property
+    def acceptable(self) -> tuple[Proposal, ...]:
+        """What the peer may offer, best first."""
+        return self.proposals if self.accepted is None else self.accepted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

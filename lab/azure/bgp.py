@@ -41,11 +41,15 @@ def why_reserved(asn: int) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PasswordRule:
-    """What a secret must hold to serve as the MD5 key of a peering (RFC 2385)."""
+    """What a secret must hold to serve as the MD5 key of a peering (RFC 2385).
+
+    `least` and `most` are the random octets from which one can be made, as hex digits; `characters` is Azure's limit.
+    """
 
     text: str = "an MD5 key of a peering has 1 to 25 printable characters without quotes or spaces"
     least: int = 1
-    most: int = 25
+    most: int = 12
+    characters: int = 25
 
     def octets(self, value: str) -> bytes:
         """Read a secret's value.
@@ -53,7 +57,7 @@ class PasswordRule:
         Raises:
             ValueError: it breaks the rule. Says how long it is, never what it is.
         """
-        if not self.least <= len(value) <= self.most:
+        if not 1 <= len(value) <= self.characters:
             raise ValueError(f"it holds {len(value)} characters; {self.text}")
         if not all(33 <= ord(sign) <= 126 and sign not in "\"'\\" for sign in value):
             raise ValueError(f"it holds a character that cannot be in one; {self.text}")

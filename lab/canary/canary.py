@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from netaddr import IPAddress
 
 from lab.errors import InputError
+from lab.model.connection import Connection
 from lab.model.link import Link
 from lab.model.topology import Topology
 
@@ -60,10 +61,11 @@ class Canary:
 
 
 def plan_canaries(topology: Topology, random: Callable[[int], bytes]) -> tuple[Canary, ...]:
-    """The canaries of a topology: between its ends over the whole path, and across each link by itself.
+    """The canaries of a topology: between its ends over the whole path, and across each link and tunnel by itself.
 
-    The ones across a link prove a link that load sharing may leave idle. They are sent only where nothing from further
-    away is expected to protect the link's own traffic: an IPsec tunnel carries what its ends route into it, not this.
+    The ones across a link or a tunnel prove one that load sharing may leave idle. Across a link they are sent only
+    where nothing from further away is expected to protect the link's own traffic: an IPsec tunnel carries what its ends
+    route into it, not this.
 
     Raises:
         InputError: the topology has no pair of nodes to send between.
@@ -71,6 +73,7 @@ def plan_canaries(topology: Topology, random: Callable[[int], bytes]) -> tuple[C
     if not topology.traffic and not topology.links:
         raise InputError(f"{topology.source}: no traffic and no links: there is nothing to prove")
     legs = [*_paths(topology), *(leg for link in topology.links for leg in _across(link))]
+    legs += [leg for connection in topology.connections for leg in _through(connection)]
     canaries: list[Canary] = []
     for source, target, transport, octets in legs:
         token = random(TOKEN_OCTETS // 2).hex().encode()
@@ -91,7 +94,8 @@ _Leg = tuple[Endpoint, Endpoint, Transport, int]
 
 
 def _paths(topology: Topology) -> Iterator[_Leg]:
-    mtu = min((end.mtu for link in topology.links for end in link.ends), default=1500)
+    mtus = [end.mtu for link in topology.links for end in link.ends]
+    mtu = min([*mtus, *(connection.mtu for connection in topology.connections)], default=1500)
     for a, b in topology.traffic:
         ends = (_endpoint(topology, a), _endpoint(topology, b))
         for source, target in (ends, ends[::-1]):
@@ -108,6 +112,17 @@ def _across(link: Link) -> Iterator[_Leg]:
     ends = tuple(Endpoint(node=end.node, address=end.addresses[0].ip) for end in link.ends)
     for source, target in (ends, ends[::-1]):
         for octets in _sizes(Transport.ICMP, min(link.a.mtu, link.b.mtu)):
+            yield source, target, Transport.ICMP, octets
+
+
+def _through(connection: Connection) -> Iterator[_Leg]:
+    """Between the tunnel's own addresses, which its two ends reach through it alone."""
+    a, b = connection.ends
+    if not (a.tunnel_addresses and b.tunnel_addresses):
+        return
+    ends = tuple(Endpoint(node=end.node, address=end.tunnel_addresses[0].ip) for end in (a, b))
+    for source, target in (ends, ends[::-1]):
+        for octets in _sizes(Transport.ICMP, connection.mtu):
             yield source, target, Transport.ICMP, octets
 
 

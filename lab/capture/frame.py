@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 # Link types as the tcpdump group numbers them, the ones that are read here.
+BSD_LOOPBACK: Final = 0
 ETHERNET: Final = 1
 RAW_IP: Final = 101
+OPENBSD_LOOPBACK: Final = 108
 LINUX_SLL: Final = 113
 RAW_IPV4: Final = 228
 RAW_IPV6: Final = 229
@@ -21,6 +23,8 @@ LINK_TYPES: Final = {
     RAW_IPV4: "raw IPv4",
     RAW_IPV6: "raw IPv6",
     LINUX_SLL2: "Linux cooked v2",
+    BSD_LOOPBACK: "BSD loopback",
+    OPENBSD_LOOPBACK: "OpenBSD loopback",
 }
 
 

@@ -7,57 +7,20 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, final
 
-import numpy as np
-
 from lab.capture import pcapng
-from lab.capture.burst import Burst, Origin
+from lab.capture.burst import Burst
 from lab.capture.frame import LINK_TYPES, CaptureInterface, Direction
 from lab.capture.pcap import unknown_link_type
+from lab.capture.pcapng_rows import Interface, Meaning, Rows, take
 from lab.capture.window import MOST_OCTETS, Window
 
 _DIRECTIONS: Final = {flag: direction for direction, flag in pcapng.FLAG_DIRECTION.items()}
-_LAST_TIME: Final = (1 << 63) - 1
+_MOST_OPTIONS: Final = 64
+_FEW: Final = 16  # packets in a row that are not worth a matrix
 _SECTION_START: Final = b"\x0a\x0d\x0d\x0a"
 _ORDERS: Final = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
-
-
-@dataclass(slots=True)
-class _Interface:
-    """An interface of this section: what a frame's fields mean, and what it lost."""
-
-    index: int
-    link_type: int
-    snap_length: int
-    fcs: int
-    ticks: int
-    offset_ns: int
-    lost_between: int = 0
-    lost_in_all: int = 0
-
-
-@final
-class _Rows:
-    """The frames found in the window so far."""
-
-    def __init__(self) -> None:
-        self._rows: Final[list[tuple[int, int, int, int, int]]] = []
-        self._origins: Final[dict[Origin, int]] = {}
-
-    def add(self, start: int, end: int, length: int, when: int, origin: Origin) -> None:
-        place = self._origins.setdefault(origin, len(self._origins))
-        self._rows.append((start, end, length, min(max(when, 0), _LAST_TIME), place))
-
-    def flush(self, window: Window) -> Iterator[Burst]:
-        """The frames as a burst, if there are any; the window may slide after it."""
-        if self._rows:
-            starts, ends, lengths, times, origin = np.array(self._rows, np.int64).T
-            burst = Burst(window.data, window.frames + 1, (starts, ends, lengths, times), origin, list(self._origins))
-            window.frames += len(self._rows)
-            self._rows.clear()
-            yield burst
 
 
 @final
@@ -68,12 +31,14 @@ class PcapngReader:
         self._window: Final = window
         self._order = "<"
         self._word = struct.Struct("<I").unpack_from
+        self._head = struct.Struct("<II").unpack_from
         self._packet = struct.Struct("<IIIII").unpack_from
         self._settled = -1
-        self._section: list[_Interface] = []
-        # Most frames bear the same few options: direction, FCS. Those are parsed once.
-        self._plain_options: dict[bytes, tuple[Direction | None, int | None]] = {}
-        self._all: Final[list[_Interface]] = []
+        self._section: list[Interface] = []
+        # Most frames bear the same few options: direction, FCS. Those are parsed once, and have small numbers.
+        self._meanings: Final[list[Meaning]] = [(None, None)]
+        self._plain_options: dict[bytes, int] = {b"": 0}
+        self._all: Final[list[Interface]] = []
         self.interfaces: Final[list[CaptureInterface]] = []
         self.comments: Final[list[str]] = []
 
@@ -84,8 +49,9 @@ class PcapngReader:
 
     def bursts(self) -> Iterator[Burst]:
         """The frames, as many at a time as the window holds."""
-        window, rows, position = self._window, _Rows(), 0
+        window, rows, position = self._window, Rows(), 0
         while True:
+            position = self._enhanced_run(position, rows)
             end = self._whole_block(position)
             if end is None:
                 yield from rows.flush(window)
@@ -105,6 +71,25 @@ class PcapngReader:
                 yield from rows.flush(window)
                 window.refuse_at(position, f"is a block of type {block_type:#x} that is not right: {error}")
             position = end
+
+    def _enhanced_run(self, position: int, rows: Rows) -> int:
+        """Add the frames of the enhanced packet blocks from `position` on, many at once; give where they end.
+
+        What is unusual, or wrong, in any of them leaves them all to be taken one by one.
+        """
+        data, room, head, packet = self._window.data, len(self._window.data), self._head, pcapng.ENHANCED_PACKET
+        starts: list[int] = []
+        keep, at, last = starts.append, position, room - 32
+        while at <= last:
+            block_type, total = head(data, at)
+            if block_type != packet or total < 32 or at + total > room:
+                break
+            keep(at)
+            at += total
+        known, section = self._plain_options, self._section
+        if len(starts) < _FEW or not take(data, self._order, (*starts, at), section, known, self._meanings, rows):
+            return position
+        return at
 
     def _whole_block(self, position: int) -> int | None:
         """Where the block at `position` ends, if it is right and all of it is in the window."""
@@ -138,23 +123,23 @@ class PcapngReader:
             self._window.refuse_at(0, f"is a section header whose byte-order magic is {magic.hex()}")
         self._order = _ORDERS[magic]
         self._word = struct.Struct(self._order + "I").unpack_from
+        self._head = struct.Struct(self._order + "II").unpack_from
         self._packet = struct.Struct(self._order + "IIIII").unpack_from
         self._section = []
-        self._plain_options = {}
+        self._plain_options = {b"": 0}
 
-    def _enhanced(self, data: bytes, position: int, end: int, rows: _Rows) -> None:
+    def _enhanced(self, data: bytes, position: int, end: int, rows: Rows) -> None:
         index, high, low, captured, original = self._packet(data, position + 8)
         start = position + 28
         options = start + (captured + 3 & ~3)
         if options > end - 4:
             raise ValueError(f"{captured} octets do not fit into it")
-        direction, fcs = None, None
-        if options < end - 4:
-            given = data[options : end - 4]
-            direction, fcs = self._plain_options.get(given) or self._frame_options(index, given)
+        given = data[options : end - 4]
+        known = self._plain_options.get(given)
+        direction, fcs = self._frame_options(index, given) if known is None else self._meanings[known]
         self._row(rows, index, (start, captured, original, high << 32 | low), direction, fcs)
 
-    def _older(self, block_type: int, data: bytes, position: int, end: int, rows: _Rows) -> None:
+    def _older(self, block_type: int, data: bytes, position: int, end: int, rows: Rows) -> None:
         if block_type == pcapng.SIMPLE_PACKET:
             (original,) = self._word(data, position + 8)
             captured = min(original, self._interface(0).snap_length or original)
@@ -168,7 +153,7 @@ class PcapngReader:
         self._row(rows, index, (start, captured, original, ticks), None, None)
 
     def _row(
-        self, rows: _Rows, index: int, place: tuple[int, int, int, int], direction: Direction | None, fcs: int | None
+        self, rows: Rows, index: int, place: tuple[int, int, int, int], direction: Direction | None, fcs: int | None
     ) -> None:
         """Add a frame: where it starts, octets captured and on the wire, ticks; what its options say."""
         start, captured, original, ticks = place
@@ -181,13 +166,13 @@ class PcapngReader:
         when = ticks * 1_000_000_000 // interface.ticks + interface.offset_ns if ticks else 0
         rows.add(start, start + min(captured, length), length, when, (interface.link_type, direction, interface.index))
 
-    def _interface(self, index: int) -> _Interface:
+    def _interface(self, index: int) -> Interface:
         if index >= len(self._section):
             raise ValueError(f"it names interface {index}, of {len(self._section)} that are described")
         return self._section[index]
 
     def _frame_options(self, index: int, octets: bytes) -> tuple[Direction | None, int | None]:
-        direction, fcs, plain = None, None, len(self._plain_options) < 64
+        direction, fcs, plain = None, None, len(self._plain_options) < _MOST_OPTIONS
         for code, value in self._options(octets):
             if code == pcapng.EPB_FLAGS:
                 (flags,) = struct.unpack(self._order + "I", value)
@@ -197,7 +182,8 @@ class PcapngReader:
                 self._interface(index).lost_between += struct.unpack(self._order + "Q", value)[0]
                 plain = False
         if plain:
-            self._plain_options[octets] = (direction, fcs)
+            self._plain_options[octets] = len(self._meanings)
+            self._meanings.append((direction, fcs))
         return direction, fcs
 
     def _describe(self, block_type: int, body: bytes) -> None:
@@ -224,7 +210,9 @@ class PcapngReader:
         ticks = 1 << (resolution & 0x7F) if resolution & 0x80 else 10**resolution
         (seconds,) = struct.unpack(self._order + "q", options.get(pcapng.IF_TSOFFSET, bytes(8)))
         fcs = options.get(pcapng.IF_FCSLEN, b"\0")[0]
-        self._section.append(_Interface(len(self._all), link_type, snap_length, fcs, ticks, seconds * 1_000_000_000))
+        tick_ns = None if seconds or 1_000_000_000 % ticks else 1_000_000_000 // ticks
+        offset_ns = seconds * 1_000_000_000
+        self._section.append(Interface(len(self._all), link_type, snap_length, fcs, ticks, offset_ns, tick_ns))
         self._all.append(self._section[-1])
         self.interfaces.append(
             CaptureInterface(

@@ -22,9 +22,9 @@ class Capture:
     frames before it; nothing is lost in silence. What the file says of itself is complete when the walk is.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, hashed: bool = True) -> None:
         self.path: Final = path
-        self._window: Final = Window(path)
+        self._window: Final = Window(path, hashed=hashed)
         try:
             self._reader: Final = _reader(self._window)
         except BaseException:
@@ -53,6 +53,11 @@ class Capture:
         """How many frames the file itself says are missing from it."""
         return self._reader.dropped
 
+    @property
+    def octets_read(self) -> int:
+        """How much of the file has been read so far."""
+        return self._window.octets_read
+
     def sha256(self) -> str:
         """The hash of the file as it lies on the disk, in hex; to be asked after the walk."""
         return self._window.sha256()
@@ -66,13 +71,13 @@ class Capture:
         self._window.close()
 
 
-def open_capture(path: Path) -> Capture:
-    """Open a pcap or pcapng file, plain or gzipped.
+def open_capture(path: Path, *, hashed: bool = True) -> Capture:
+    """Open a pcap or pcapng file, plain or gzipped; with `hashed`, to be asked for its hash when it was walked.
 
     Raises:
         InputError: it cannot be read, is empty, or is no capture; also later, while frames are read from it.
     """
-    return Capture(path)
+    return Capture(path, hashed=hashed)
 
 
 def _reader(window: Window) -> PcapReader | PcapngReader:

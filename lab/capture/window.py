@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import zlib
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn, cast, final
+from typing import BinaryIO, Final, NoReturn, Protocol, cast, final
 
 from lab.errors import InputError, Problem
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer as Buffer
 
 CHUNK: Final = 1 << 20
 MOST_OCTETS: Final = (
@@ -36,27 +33,32 @@ class Window:
     asks for more with `need`. `frames` is the reader's count of whole frames so far, for messages.
     """
 
-    __slots__ = ("_hashing", "_raw", "_stream", "data", "frames", "path", "start")
+    __slots__ = ("_file", "_stream", "data", "frames", "path", "start")
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, hashed: bool = True) -> None:
+        """Open the file; with `hashed`, its hash can be asked for in the end."""
         self.path: Final = path
         self.data = b""
         self.start = 0
         self.frames = 0
         try:
-            self._hashing: Final = _Hashing(path)
-            self._raw: Final = io.BufferedReader(self._hashing, CHUNK)
-            magic = self._raw.peek(6)
+            self._file: Final = _File(path, hashed=hashed)
         except OSError as error:
             raise InputError(
                 [Problem(file=str(path), text=f"the capture cannot be read: {error.strerror or error}")]
             ) from None
+        self._stream: _Readable = self._file
         for start, name in _OTHER_COMPRESSIONS.items():
-            if magic.startswith(start):
+            if self._file.ahead.startswith(start):
+                self._file.close()
                 self.refuse(f"is {name}; captures are read plain or gzipped")
-        self._stream: BinaryIO = self._raw
-        if magic.startswith(b"\x1f\x8b"):
-            self._stream = cast(BinaryIO, gzip.GzipFile(fileobj=self._raw))
+        if self._file.ahead.startswith(b"\x1f\x8b"):
+            self._stream = gzip.GzipFile(fileobj=cast(BinaryIO, self._file), mode="rb")
+
+    @property
+    def octets_read(self) -> int:
+        """How much of the file has been read so far."""
+        return self._file.octets_read
 
     def need(self, position: int, count: int) -> bool:
         """Make `data` start with the octet that was at index `position`, and hold `count` octets or more.
@@ -95,33 +97,75 @@ class Window:
 
     def sha256(self) -> str:
         """The hash of the file as it lies on the disk, in hex; reads what nobody has read yet."""
-        while self._raw.read(CHUNK):
+        while self._file.read(CHUNK):
             pass
-        return self._hashing.hash.hexdigest()
+        return self._file.digest()
 
     def close(self) -> None:
         """Let go of the file."""
-        self._raw.close()
+        self._file.close()
 
     def _so_far(self) -> str:
         return f"{self.frames} whole frame{'' if self.frames == 1 else 's'} can be read"
 
 
-class _Hashing(io.RawIOBase):
-    """A file that hashes what is read from it."""
+class _Readable(Protocol):
+    def read(self, count: int, /) -> bytes: ...
 
-    def __init__(self, path: Path) -> None:
+
+@final
+class _File:
+    """A file that is hashed while it is read, from the second chunk on by a thread of its own.
+
+    What stands `ahead` has been read, for a look at it, and comes first.
+    """
+
+    def __init__(self, path: Path, *, hashed: bool) -> None:
         self._file: Final = path.open("rb", buffering=0)
-        self.hash: Final = hashlib.sha256()
+        self._hash: Final = hashlib.sha256() if hashed else None
+        self._hashing: ThreadPoolExecutor | None = None
+        self._under_way: Future[None] | None = None
+        self.octets_read = 0
+        self.ahead = b""
+        try:
+            self.ahead = self.read(CHUNK)
+        except OSError:
+            self._file.close()
+            raise
 
-    def readable(self) -> bool:
-        return True
+    def read(self, count: int) -> bytes:
+        """Up to so many octets, none at the end."""
+        if self.ahead:
+            octets, self.ahead = self.ahead[:count], self.ahead[count:]
+            return octets
+        octets = self._file.read(count) or b""
+        if self._hash is not None and octets:
+            self._take(self._hash, octets)
+        self.octets_read += len(octets)
+        return octets
 
-    def readinto(self, buffer: Buffer, /) -> int:
-        count = self._file.readinto(buffer) or 0
-        self.hash.update(memoryview(buffer)[:count])
-        return count
+    def digest(self) -> str:
+        """The hash of what was read, in hex."""
+        self._wait()
+        assert self._hash is not None
+        return self._hash.hexdigest()
 
     def close(self) -> None:
+        """Let go of the file and of the thread."""
+        self._wait()
+        if self._hashing is not None:
+            self._hashing.shutdown()
         self._file.close()
-        super().close()
+
+    def _take(self, digest: hashlib._Hash, octets: bytes) -> None:
+        if not self.octets_read:
+            digest.update(octets)
+            return
+        if self._hashing is None:
+            self._hashing = ThreadPoolExecutor(1)
+        self._wait()
+        self._under_way = self._hashing.submit(digest.update, octets)
+
+    def _wait(self) -> None:
+        if self._under_way is not None:
+            self._under_way.result()

@@ -25,12 +25,12 @@ _PIECE = 1 << 20
 @click.option("--now", is_flag=True, help="Stop at the last frame there is now, instead of following.")
 @lab_option
 def capture_command(segment: str, target: str | None, now: bool, lab_name: str | None) -> None:
-    r"""Copy what a segment carried since its first frame, and follow it until the lab is gone or you interrupt.
+    """Copy what a segment carried since its first frame, and follow it until the lab is gone or you interrupt.
 
     \b
     wireproof capture ce--msee1 -w - | wireshark -k -i -
     wireproof capture ce--msee1 -w link1.pcapng --now
-    """
+    """  # noqa: D301 - click's sign for lines that stay as they are
     folder = choose(lab_name)
     with Client(folder) as client, ExitStack() as stack:
         frames = client.ask("flush")

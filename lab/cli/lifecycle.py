@@ -12,9 +12,10 @@ from lab.cli.console import note, print_json
 @click.command("up")
 @click.argument("file")
 @click.option("--name", help="Call the lab so, instead of as its topology is called.")
+@click.option("--no-limits", is_flag=True, help="Keep nobody to the bandwidth of circuits or the size of gateways.")
 @click.option("--log-cak", is_flag=True, help="Write CAKs of your own vaults to the key log, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object when the lab is up.")
-def up_command(file: str, name: str | None, log_cak: bool, as_json: bool) -> None:
+def up_command(file: str, name: str | None, no_limits: bool, log_cak: bool, as_json: bool) -> None:
     """Stand a topology up, and say which step took how long.
 
     FILE is a path, or the name of a topology in ./topologies or of one that came with wireproof. A lab of that name
@@ -25,7 +26,7 @@ def up_command(file: str, name: str | None, log_cak: bool, as_json: bool) -> Non
     began = time.monotonic()
     from lab.errors import CheckFailedError
     from lab.holder.labs import is_listening
-    from lab.holder.launch import claim, launch
+    from lab.holder.launch import Wishes, claim, launch
     from lab.host.state import LabFolder
     from lab.topology.find import find
     from lab.topology.load import load
@@ -44,7 +45,8 @@ def up_command(file: str, name: str | None, log_cak: bool, as_json: bool) -> Non
             raise CheckFailedError(f"another command is making lab {folder.name}, or ending it; try again")
         note(f"lab {folder.name} is up already; `wireproof down {folder.name}` takes it down")
     else:
-        launch(topology, folder, lock, note_phase, lambda text: note(f"warning: {text}"), log_cak=log_cak)
+        wishes = Wishes(limits=not no_limits, log_cak=log_cak)
+        launch(topology, folder, lock, note_phase, lambda text: note(f"warning: {text}"), wishes)
         note(f"lab {folder.name} is up after {time.monotonic() - began:.2f} s: {len(topology.nodes)} nodes, "
              f"{len(topology.links)} segments")  # fmt: skip
     if as_json:

@@ -14,27 +14,34 @@ from lab.errors import ExitCode, WireproofError
 
 # command -> (module, one line of help). The help stands here so that `--help` imports no command.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "arp": ("look", "Show whom the ends of links know at the other end."),
     "attack": ("attack", "Be a man in the middle of a segment, and see what the receivers do."),
     "bgp": ("bgp", "Look at BGP sessions and routes in a lab, and change them."),
     "capture": ("capture", "Copy a segment's frames to a file or a pipe, as pcapng."),
+    "circuit": ("look", "Show ExpressRoute circuits: connection type, peering, links."),
     "completion": ("completion", "Print the completion script for bash, zsh or fish."),
     "doctor": ("doctor", "Say what this machine can do, and how to mend what it cannot."),
     "down": ("lifecycle", "Take a lab down."),
     "events": ("observe", "Follow what happens in a lab."),
     "exec": ("enter", "Run a command in a node."),
+    "filters": ("look", "Show a node's packet filters, or which rule decides about a packet."),
     "impair": ("impair", "Delay, lose and corrupt frames of a segment, one way or both."),
+    "keys": ("keys", "Hand the keys of a lab, or of any key log, to other programs."),
     "link": ("link", "Cut a link of a lab, or mend it."),
     "list": ("observe", "List the labs that run."),
     "logs": ("observe", "Show a node's log."),
     "macsec": ("macsec", "See how links are protected, and change their keys."),
     "plan": ("plan", "Print what `up` would do, and do nothing."),
+    "port": ("look", "Show port pairs of ExpressRoute Direct: admin state, line protocol."),
     "prove": ("prove", "Send canaries through a lab and prove what each segment carried."),
     "replay": ("replay", "Send captured frames once more, and see what the receiver does with them."),
+    "routes": ("look", "Show the routes that decide where a node's packets go."),
     "shell": ("enter", "Open a shell in a node."),
     "status": ("observe", "Show a lab's nodes and segments."),
     "up": ("lifecycle", "Stand a topology up."),
     "vault": ("vault", "Keep secrets as Azure Key Vault does, and see who read them."),
     "verify": ("verify", "Prove what captures carried, from octets and keys alone."),
+    "vpn": ("vpn", "See and move a lab's IPsec connections."),
 }
 
 
@@ -62,12 +69,12 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="wireproof")
 def cli() -> None:
-    r"""Stand up an ExpressRoute path, run MACsec and IPsec across it, and prove what every wire carried.
+    """Stand up an ExpressRoute path, run MACsec and IPsec across it, and prove what every wire carried.
 
     \b
     Exit codes: 0 proven or ok, 1 violated or a check failed, 2 unproven,
     3 bad input or usage, 4 this machine cannot do it, 70 a bug of ours.
-    """
+    """  # noqa: D301 - click's sign for lines that stay as they are
 
 
 def main(argv: Sequence[str] | None = None) -> None:

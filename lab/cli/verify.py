@@ -11,7 +11,10 @@ import click
 from lab.errors import ExitCode, InputError, Problem
 
 if TYPE_CHECKING:
+    from lab.capture.keys import Key
     from lab.model.expectation import Expectation
+
+LEAST_CANARY = 8
 
 
 @click.command("verify")
@@ -27,36 +30,109 @@ if TYPE_CHECKING:
     help="What a segment must show: clear, macsec, ipsec or macsec+ipsec; with `:integrity-only`, MACsec may leave"
     " frames readable. SEGMENT is the capture's name without its endings. Repeatable.",
 )
+@click.option(
+    "--canary",
+    "canaries",
+    metavar="TOKEN",
+    multiple=True,
+    help="What was sent to be looked for: text, or hex:DIGITS. It must be found inside the protection that is expected,"
+    " and nowhere else, in base64, hexadecimal or UTF-16 neither. Repeatable.",
+)
+@click.option(
+    "--filter",
+    "words",
+    metavar="EXPRESSION",
+    help="Judge only frames that pass, such as `udp port 4500`; the grammar is above.",
+)
+@click.option("--partial", is_flag=True, help="Judge a capture that breaks off by what comes before; never proven.")
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    metavar="N",
+    type=click.IntRange(1, 64),
+    help="Processes that look at frames side by side; the verdict is the same.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def verify_command(
-    captures: tuple[Path, ...], key_logs: tuple[Path, ...], expectations: tuple[str, ...], as_json: bool
+    captures: tuple[Path, ...],
+    key_logs: tuple[Path, ...],
+    expectations: tuple[str, ...],
+    canaries: tuple[str, ...],
+    words: str | None,
+    partial: bool,
+    workers: int,
+    as_json: bool,
 ) -> ExitCode:
-    """Prove what captures carried, from their octets and a key log alone.
+    r"""Prove what captures carried, from their octets and a key log alone.
 
     Each CAPTURE (pcap or pcapng, plain or gzipped) is one segment. Every frame is classified, whatever is protected is
     checked with the keys, and the verdict is printed: proven, violated or unproven.
+
+    \b
+    A filter is made of conditions with `and`, `or`, `not` and parentheses:
+      [src|dst] host ADDRESS              [src|dst] net ADDRESS/BITS
+      [tcp|udp] [src|dst] port N|N-M      ether [src|dst] host MAC
+      vlan [ID]   proto N   ether proto N
+      ip ip6 arp macsec eapol tcp udp sctp icmp icmp6 esp ah
+    It asks what stands on the wire before anything is opened.
     """
     from lab.capture import keylog
     from lab.cli.console import print_json
-    from lab.coverage.examine import Segment, examine
+    from lab.cli.progress import octets_bar
+    from lab.coverage.examine import Manner, Segment, examine
+    from lab.coverage.filter import Filter
+    from lab.coverage.judge import Evidence
     from lab.report.as_json import as_json as document
     from lab.report.terminal import print_report
 
     names = segment_names(captures)
     expected = read_expectations(expectations, names)
+    evidence = Evidence(tokens=read_canaries(canaries))
+    if words is not None:
+        Filter(words)
     keys = [key for key_log in key_logs for key in keylog.read(key_log)]
-    report = examine(
-        [
-            Segment(name=name, capture=capture, expect=expected.get(name))
-            for name, capture in zip(names, captures, strict=True)
-        ],
-        keys,
-    )
+    segments = [
+        Segment(name=name, capture=capture, expect=expected.get(name), evidence=evidence)
+        for name, capture in zip(names, captures, strict=True)
+    ]
+    with octets_bar("reading", octets_to_read(captures, keys)) as progress:
+        report = examine(segments, keys, Manner(workers=workers, filter=words, partial=partial, progress=progress))
     if as_json:
         print_json(document(report))
     else:
         print_report(report)
     return report.verdict.exit_code
+
+
+def octets_to_read(captures: Sequence[Path], keys: Sequence[Key]) -> int:
+    """How many octets of files will be read; 0 where that is not known. With a CAK, each file is read twice."""
+    from lab.capture.keys import MkaCak
+
+    passes = 2 if any(isinstance(key, MkaCak) for key in keys) else 1
+    return passes * sum(capture.stat().st_size for capture in captures if capture.is_file())
+
+
+def read_canaries(words: Sequence[str]) -> tuple[bytes, ...]:
+    """The octets that canaries are.
+
+    Raises:
+        InputError: one is no text of 8 octets or more, nor the hex of so many; all such are named.
+    """
+    canaries, problems = [], []
+    for word in words:
+        digits = word.removeprefix("hex:")
+        try:
+            canary = word.encode() if digits == word else bytes.fromhex(digits)
+        except ValueError:
+            canary = b""
+        if len(canary) < LEAST_CANARY:
+            text = f"write {LEAST_CANARY} octets or more, as text or as hex:DIGITS: what is shorter is met by accident"
+            problems.append(Problem(file=f"--canary {word}", text=text))
+        canaries.append(canary)
+    if problems:
+        raise InputError(problems)
+    return tuple(canaries)
 
 
 def segment_names(captures: Sequence[Path]) -> list[str]:

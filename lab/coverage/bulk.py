@@ -1,126 +1,109 @@
-"""The fast way through a burst: frames that are many and alike are classified as columns and opened in tight loops.
+"""The second half of the fast way: counting what `Fast` found, and leaving the rest to the plain way, frame by frame.
 
-Only what the plain way would find authentic is counted here. Every other frame, and every one whose ICV does not fit
-at once, is left to it: `Bulk` says nothing that `Observer` would not say, only sooner. It takes untagged Ethernet
-frames captured whole: MACsec, encrypted, with an SA that is known; ESP to one SA that is known, in IPv4 without options
-or fragmentation, by itself or on UDP port 4500.
+`Bulk` says nothing that `Observer` would not say, only sooner. What `Fast` was told of numbers may be out of date; what
+it found counts if the numbers as they stand now would have led to the same.
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, final
+from typing import Final, final
 
 import numpy as np
 
 from lab.capture.burst import Burst, Column
+from lab.capture.frame import ETHERNET
 from lab.coverage import census
-from lab.coverage.columns import Heads, Mask, Octets, groups, plain_inside
+from lab.coverage.columns import gather
 from lab.coverage.directions import Tally
-from lab.coverage.macsec import Sa as MacsecSa
-from lab.coverage.observe import Observer, Waiting
+from lab.coverage.fast import LEFT, NOTHING, Fast, Opened, Run, State
+from lab.coverage.numbers import Numbers
+from lab.coverage.observe import Observer
 
-_SOURCE: Final = range(6, 12)
-_MACSEC_KEY: Final = np.array([*_SOURCE, 14, *range(20, 28)])  # sender, TCI and AN, SCI
-_SC: Final = 0x20
-
-
-class _EspPlace(NamedTuple):
-    """Where things are in a frame with ESP: the packet, the field that bounds it less `headers`, and what sorts it."""
-
-    start: int
-    length: int
-    headers: int
-    key: Column  # sender, destination, SPI
-
-
-_RAW: Final = _EspPlace(34, 16, 20, np.array([*_SOURCE, *range(30, 38)]))
-_IN_UDP: Final = _EspPlace(42, 38, 8, np.array([*_SOURCE, *range(30, 34), *range(42, 46)]))
+_NEAR: Final = 1 << 30
+"""Within this, no matter in which order frames come, each number is the nearest to the greatest so far."""
 
 
 @final
 class Bulk:
     """Goes through bursts with an observer, which counts and does the rest."""
 
-    def __init__(self, observer: Observer) -> None:
-        """Prepare. Where tokens are looked for, everything goes the plain way; so does a class that is watched for."""
+    def __init__(self, observer: Observer, fast: Fast) -> None:
         self._observer: Final = observer
-        usable = not observer.tokens
-        self._macsec_too: Final = usable and census.MACSEC_ENCRYPTED not in observer.watch.outermost
-        self._esp_too: Final = usable and census.ESP not in observer.watch.outermost
+        self._fast: Final = fast
+        self._macsec: Final = observer.openers.macsec.every
+        self._esp: Final = observer.openers.esp.every
 
-    def burst(self, burst: Burst) -> None:
-        """Observe every frame of a burst."""
-        heads = Heads(burst)
-        left = np.ones(len(burst), np.bool_)
-        if self._macsec_too:
-            self._macsec(burst, heads, left)
-        if self._esp_too:
-            ipv4 = heads.ipv4()
-            self._esp(burst, heads, left, _RAW, heads.esp(ipv4))
-            self._esp(burst, heads, left, _IN_UDP, heads.esp_in_udp(ipv4))
-        for frame in burst.frames(np.flatnonzero(left)):
+    def burst(self, burst: Burst, rows: Column | None = None) -> None:
+        """Observe every frame of a burst, or these rows."""
+        self.settle(burst, rows, self._fast.look(burst, rows, self.state()))
+
+    def state(self) -> State:
+        """How far numbers have come."""
+        return [sa.pn for sa in self._macsec], [sa.sequence for sa in self._esp]
+
+    def settle(self, burst: Burst, rows: Column | None, opened: Opened, state: State | None = None) -> None:
+        """Count what was found of a burst, or look again where that was with another state, and it may matter."""
+        if state is not None and state != self.state() and (opened.unsure or not all(map(self._is_near, opened.runs))):
+            opened = self._fast.look(burst, rows, self.state())
+        for run in opened.runs:
+            if not self._is_near(run):
+                opened.kind[run.rows] = LEFT
+        for run in opened.runs:
+            self._advance(run, run.numbers[opened.kind[run.rows] != LEFT])
+        rows = np.arange(len(burst)) if rows is None else rows
+        tallies, direction = self._directions(burst, rows)
+        fast = rows[opened.kind[rows] != LEFT]
+        kinds = direction[fast] << 16 | opened.kind[fast].astype(np.int64) << 8 | opened.inside[fast]
+        for alike in np.unique(kinds).tolist():
+            self._count(burst, fast[kinds == alike], alike >> 8 & 0xFF, alike & 0xFF, tallies[alike >> 16])
+        for frame in burst.frames(rows[opened.kind[rows] == LEFT]):
             self._observer.frame(frame)
 
-    def _macsec(self, burst: Burst, heads: Heads, left: Mask) -> None:
-        picked = np.flatnonzero(heads.macsec())
-        keys = heads.matrix[picked][:, _MACSEC_KEY]
-        keys[keys[:, 6] & _SC == 0, 7:] = 0  # without an SCI, the Secure Data starts there
-        for group in groups(_with_origin(keys, burst.origin[heads.rows[picked]])):
-            key, rows = keys[group[0]].tobytes(), heads.rows[picked[group]]
-            sci = key[7:] if key[6] & _SC else key[:6] + b"\0\1"
-            sas = self._observer.openers.macsec.candidates(sci, key[6] & 3)
-            if sas and not sas[0].offset:
-                self._open_macsec(burst, rows, sas[0], 28 if key[6] & _SC else 20, left)
+    def _count(self, burst: Burst, rows: Column, kind: int, inside: int, tally: Tally) -> None:
+        """Count frames that are alike in everything."""
+        numbers, octets = (burst.first_number + rows).tolist(), int(burst.lengths[rows].sum())
+        under = census.UNDER_IPSEC if kind in (census.ESP, census.ESP_NULL) else 0
+        self._observer.count(kind, numbers, octets)
+        if inside != NOTHING:
+            under = census.UNDER_MACSEC
+            if self._observer.count_inside(inside, numbers):
+                under |= census.UNDER_IPSEC
+        tally.credit(kind, under, len(rows))
 
-    def _open_macsec(self, burst: Burst, rows: Column, sa: MacsecSa, tag_end: int, left: Mask) -> None:
-        """Open frames of one SA and sender, whose Secure Data starts at `tag_end`."""
-        opened = sa.open_run(burst.data, burst.starts[rows].tolist(), burst.ends[rows].tolist(), tag_end)
-        contents = [content for content in opened if content is not None]
-        if not contents:
+    def _is_near(self, run: Run) -> bool:
+        if not run.guessed:
+            return True
+        at = self._number(run)
+        return int(run.numbers.min()) > at - _NEAR and int(run.numbers.max()) < at + _NEAR
+
+    def _number(self, run: Run) -> int:
+        return self._macsec[run.sa].pn if run.protocol == "macsec" else self._esp[run.sa].sequence
+
+    def _advance(self, run: Run, numbers: Numbers) -> None:
+        if not run.guessed or not len(numbers):
             return
-        rows = rows[np.array([content is not None for content in opened])]
-        tally = self._count(census.MACSEC_ENCRYPTED, burst, rows, left)
-        plain = plain_inside(contents)
-        if census.CLEARTEXT in self._observer.watch.inside:
-            plain[:] = False
-        count = int(np.count_nonzero(plain))
-        self._observer.seen.inside_frames[census.CLEARTEXT] += count
-        tally.credit(census.MACSEC_ENCRYPTED, census.UNDER_MACSEC, count)
-        for place in np.flatnonzero(~plain).tolist():
-            row = int(rows[place])
-            start = int(burst.starts[row])
-            waiting = Waiting(burst.first_number + row, int(burst.lengths[row]), tally)
-            under = self._observer.look_inside(burst.data[start : start + 12] + contents[place], waiting)
-            if under is not None:
-                tally.credit(census.MACSEC_ENCRYPTED, under)
+        latest = max(self._number(run), int(numbers.max()))
+        if run.protocol == "macsec":
+            self._macsec[run.sa].pn = latest
+        else:
+            self._esp[run.sa].sequence = latest
 
-    def _esp(self, burst: Burst, heads: Heads, left: Mask, place: _EspPlace, mask: Mask) -> None:
-        """Open the ESP packets under a mask."""
-        picked = np.flatnonzero(mask)
-        keys = heads.matrix[picked][:, place.key]
-        lengths = heads.word(place.length)[picked] - place.headers
-        for group in groups(_with_origin(keys, burst.origin[heads.rows[picked]])):
-            key, rows = keys[group[0]].tobytes(), heads.rows[picked[group]]
-            sas = self._observer.openers.esp.candidates(key[10:14], key[6:10])
-            if len(sas) != 1 or sas[0].opener is None or sas[0].esn or sas[0].kind != census.ESP:
-                continue
-            opener = sas[0].opener
-            spare = lengths[group] - 8 - opener.least_octets
-            fitting = (spare >= 0) & (spare % opener.block_octets == 0)
-            rows, starts = rows[fitting], burst.starts[rows[fitting]] + place.start
-            authentic = opener.are_authentic(burst.data, starts.tolist(), (starts + lengths[group][fitting]).tolist())
-            rows = rows[np.array(authentic, np.bool_)]
-            if len(rows):
-                tally = self._count(census.ESP, burst, rows, left)
-                tally.credit(census.ESP, census.UNDER_IPSEC, len(rows))
+    def _directions(self, burst: Burst, rows: Column) -> tuple[list[Tally], Column]:
+        """The directions that are in these rows, known from their first frames on, and which of them each row has.
 
-    def _count(self, kind: int, burst: Burst, rows: Column, left: Mask) -> Tally:
-        """Count the rows, all of one direction, as authentic; give the direction."""
-        left[rows] = False
-        self._observer.authenticated(kind, len(rows), int(burst.lengths[rows].sum()))
-        return self._observer.seen.directions.of(next(burst.frames(rows[:1])))
-
-
-def _with_origin(keys: Octets, origin: Column) -> Octets:
-    """The keys, and where each frame was captured: what is alike has one direction."""
-    return np.column_stack((keys, origin.astype(np.uint8), (origin >> 8).astype(np.uint8)))
+        A frame of a link type other than Ethernet, where nothing tells its direction but what is in it, has none here.
+        """
+        told = np.array([origin[1] is not None for origin in burst.origins], np.bool_)[burst.origin]
+        ethernet = np.array([origin[0] == ETHERNET for origin in burst.origins], np.bool_)[burst.origin]
+        rows = rows[told[rows] | (ethernet[rows] & (burst.ends[rows] - burst.starts[rows] >= 12))]
+        senders = burst.origin[rows].astype(np.uint64) | np.uint64(1 << 48)
+        named = ~told[rows]
+        sources = gather(burst.data, burst.starts[rows[named]] + 4, 8).view(">u8")
+        senders[named] = sources & np.uint64(0xFFFFFFFFFFFF)
+        _, firsts, which = np.unique(senders, return_index=True, return_inverse=True)
+        in_order = np.argsort(firsts)
+        frames = burst.frames(rows[firsts[in_order]])
+        tallies = [self._observer.seen.directions.of(frame) for frame in frames]
+        direction = np.full(len(burst), -1, np.int64)
+        direction[rows] = np.argsort(in_order)[which]
+        return tallies, direction

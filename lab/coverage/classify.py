@@ -19,6 +19,9 @@ _LEAST_ETHER_TYPE: Final = b"\x06\x00"
 _MOST_LENGTH: Final = b"\x05\xdc"
 _LEAST_PADDED: Final = 64  # a frame is padded to 60 octets without FCS, or to 64 with its tag (802.3 4A.2.3.2.4)
 
+_AF_INET: Final = 2
+_AF_INET6: Final = frozenset({10, 24, 28, 30})  # Linux; NetBSD and OpenBSD; FreeBSD; macOS
+
 ICV_OCTETS: Final = 16
 SC: Final = 0x20
 ES: Final = 0x40
@@ -128,6 +131,17 @@ def _raw_ip(octets: bytes, length: int) -> Sight:
     return ipv6(octets, 0, length) if octets[0] >> 4 == 6 else ipv4(octets, 0, length)
 
 
+def _bsd_loopback(octets: bytes, length: int) -> Sight:
+    """The address family in front, as the capturing host counts it, in its own byte order."""
+    if len(octets) < 4:
+        return too_short(octets, length, "loopback header")
+    low, high = sorted((int.from_bytes(octets[:4], "big"), int.from_bytes(octets[:4], "little")))
+    family = low if high >> 16 else high
+    if family == _AF_INET:
+        return ipv4(octets, 4, length)
+    return ipv6(octets, 4, length) if family in _AF_INET6 else CLEARTEXT_SEEN
+
+
 _READERS: Final[dict[bytes, Callable[[bytes, int, int], Sight]]] = {
     b"\x88\xe5": macsec,
     b"\x08\x00": ipv4,
@@ -146,4 +160,6 @@ BY_LINK_TYPE: Final[dict[int, Callable[[bytes, int], Sight]]] = {
     link.RAW_IPV6: lambda octets, length: ipv6(octets, 0, length),
     link.LINUX_SLL: _linux_sll,
     link.LINUX_SLL2: _linux_sll2,
+    link.BSD_LOOPBACK: _bsd_loopback,
+    link.OPENBSD_LOOPBACK: _bsd_loopback,
 }

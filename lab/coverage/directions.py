@@ -20,7 +20,7 @@ _NEGOTIATION: Final = frozenset({CONTROL, MKA, IKE})  # whoever sends only these
 @final
 @dataclass(slots=True)
 class Tally:
-    """What one direction carried. `data` counts frames other than control, MKA and IKE.
+    """What one direction carried, from frame `first` on. `data` counts frames other than control, MKA and IKE.
 
     `under` counts the frames that were opened, by the layers (bits) that all were authenticated. `tokens` counts the
     frames in which a token was found under those layers (0: on the wire); `readable`, on the wire in a frame that
@@ -28,6 +28,7 @@ class Tally:
     """
 
     label: str
+    first: int
     frames: int = 0
     data: int = 0
     under: list[int] = field(default_factory=lambda: [0] * 4)
@@ -63,12 +64,12 @@ class Directions:
         if tally is None:
             if len(self._tallies) >= MOST_DIRECTIONS:
                 key = b"others"
-            tally = self._tallies.setdefault(key, Tally(_label(key)))
+            tally = self._tallies.setdefault(key, Tally(_label(key), frame.number))
         return tally
 
     def all(self) -> tuple[Tally, ...]:
         """Every direction, in the order of first frames."""
-        return tuple(self._tallies.values())
+        return tuple(sorted(self._tallies.values(), key=lambda tally: tally.first))
 
 
 def _sender(octets: bytes, link_type: int) -> tuple[int, Direction] | bytes:
@@ -76,9 +77,10 @@ def _sender(octets: bytes, link_type: int) -> tuple[int, Direction] | bytes:
         # The packet type: 4 is what the host itself sent.
         packet_type = octets[1:2] if link_type == link.LINUX_SLL else octets[10:11]
         return (0, Direction.OUTBOUND if packet_type == b"\x04" else Direction.INBOUND)
-    if octets[:1] and octets[0] >> 4 == 6:
-        return octets[8:24]
-    return octets[12:16]
+    start = 4 if link_type in (link.BSD_LOOPBACK, link.OPENBSD_LOOPBACK) else 0
+    if octets[start : start + 1] and octets[start] >> 4 == 6:
+        return octets[start + 8 : start + 24]
+    return octets[start + 12 : start + 16]
 
 
 def _label(key: tuple[int, Direction] | bytes) -> str:

@@ -101,7 +101,7 @@ class SegmentReport:
     """One segment: what was expected, what was seen, and the verdict with its reasons.
 
     `census` has the classes that occurred, by name; `units` the four protocols. `cut` counts frames cut by the snap
-    length, `dropped` those that the tap lost.
+    length, `dropped` those that the tap lost, `excluded` those that did not pass the `filter` and were not looked at.
     """
 
     segment: str
@@ -118,6 +118,8 @@ class SegmentReport:
     cut: int
     dropped: int
     findings: tuple[Finding, ...]
+    filter: str | None = None
+    excluded: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from lab.coverage.transforms import Opener, fits, make_opener
 class Sa:
     """One SA of the key log, ready to open packets, and how far its sequence numbers have come."""
 
-    __slots__ = ("destination", "esn", "key_id", "kind", "name", "opener", "sequence")
+    __slots__ = ("destination", "esn", "index", "key_id", "kind", "name", "opener", "sequence")
 
     def __init__(self, key: EspSa, *, reveal: bool) -> None:
         self.opener: Final[Opener | None] = make_opener(
@@ -27,6 +27,7 @@ class Sa:
         self.esn: Final = key.esn
         self.sequence = key.first_seq
         self.key_id: Final = key.key_id
+        self.index = 0  # in its opener's list of all
         self.name: Final = key.encryption.name + (f" with {key.integrity.name}" if key.integrity else "")
 
     def open(self, packet: bytes) -> bytes | None:
@@ -52,6 +53,9 @@ class EspOpener:
         self._by_spi: Final[dict[bytes, list[Sa]]] = {}
         for key in keys:
             self._by_spi.setdefault(key.spi, []).insert(0, Sa(key, reveal=reveal))  # newest first
+        self.every: Final = [sa for sas in self._by_spi.values() for sa in sas]
+        for index, sa in enumerate(self.every):
+            sa.index = index
 
     def candidates(self, spi: bytes, destination: bytes) -> list[Sa]:
         """The SAs that packets with this SPI to this destination may belong to, the newest first."""

@@ -62,6 +62,7 @@ def collect(seen: Observation, expectation: Expectation | None, dropped: int) ->
         *_named(seen, "malformed", Severity.CRITICAL, "malformed: "),
         *_checks(seen, demanded_protocols(expectation)),
         *_named(seen, "cut", Severity.WARNING, ""),
+        *_named(seen, "truncated", Severity.WARNING, "not to be read any more, nor any behind it: "),
         *_named(seen, "odd", Severity.INFO, ""),
     ]
     if census.MALFORMED not in unwanted_inside(expectation):

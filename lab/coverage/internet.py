@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from lab.coverage.census import ESP, IKE
+from lab.coverage.census import CLEARTEXT, ESP, IKE
 from lab.coverage.sight import (
     CLEARTEXT_SEEN,
     CONTROL_SEEN,
@@ -16,6 +16,7 @@ from lab.coverage.sight import (
 )
 
 _IGMP: Final = 2
+_TCP: Final = 6
 _UDP: Final = 17
 _ESP: Final = 50
 _ICMPV6: Final = 58
@@ -89,6 +90,8 @@ def transport(octets: bytes, protocol: int, start: int, end: int, destination: b
         return _esp(octets, start, end, destination)
     if protocol == _UDP:
         return _udp(octets, start, end, destination)
+    if protocol == _TCP:
+        return Sight(CLEARTEXT, start, end, destination)
     if protocol == _IGMP:
         return CONTROL_SEEN
     if protocol == _ICMPV6 and len(destination) == 16 and start < min(end, len(octets)):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, final
 
+import numpy as np
+
 from dataplane.crypto.aead import aes_gcm
 from dataplane.crypto.secret import Secret
 from dataplane.errors import IntegrityError
@@ -12,26 +14,30 @@ from lab.capture.keys import MacsecSak
 from lab.coverage.census import AUTHENTICATED, FAILED, MACSEC_ENCRYPTED, MACSEC_INTEGRITY_ONLY, NO_KEY
 from lab.coverage.classify import ES, ICV_OCTETS, SC, SCB, E
 from lab.coverage.mka import DistributedSak
-from lab.coverage.numbers import full_numbers, nearest_number
+from lab.coverage.numbers import Numbers, full_numbers
 from lab.coverage.sight import Found, forbidden
 
 _MOST_SSCIS: Final = 16
+_LOW: Final = (1 << 64) - 1
 
 
 @final
 class Sa:
     """One SA as its receiver would hold it: the key, how its nonce is made, and how far its PNs have come."""
 
-    __slots__ = ("_mask", "_open", "_sci", "offset", "pn", "xpn")
+    __slots__ = ("_mask", "_open", "_sci", "index", "offset", "open_columns", "pn", "xpn")
 
     def __init__(self, sak: Secret, sci: bytes, ssci: bytes | None, salt: bytes, offset: int, first_pn: int) -> None:
-        self._open: Final = aes_gcm(sak.reveal()).open
+        aead = aes_gcm(sak.reveal())
+        self._open: Final = aead.open
+        self.open_columns: Final = aead.open_columns
         self._sci: Final = sci
         self.xpn: Final = ssci is not None
         # 802.1AE-2018 14.7: (SSCI || PN) xor salt; here the SSCI and the salt together.
         self._mask: Final = 0 if ssci is None else int.from_bytes(ssci + bytes(8), "big") ^ int.from_bytes(salt, "big")
         self.offset: Final = offset
         self.pn = first_pn
+        self.index = 0  # in its opener's list of all
 
     def open(self, head: bytes, low_pn: bytes, data: bytes, *, encrypted: bool) -> bytes | None:
         """The user data of Secure Data||ICV, or None where the ICV says no. `head` is what is authenticated first."""
@@ -44,31 +50,17 @@ class Sa:
                 return opened
         return None
 
-    def open_run(self, data: bytes, starts: list[int], ends: list[int], tag_end: int) -> list[bytes | None]:
-        """Open many encrypted frames of `data`, whose Secure Data begins `tag_end` octets into each.
-
-        As `open`, but only with the nearest PN; not for SAs with a confidentiality offset.
-        """
-        lows = [data[start + 16 : start + 20] for start in starts]
+    def nonces(self, pns: Numbers) -> list[bytes]:
+        """The nonces of many frames, of their full PNs where the suite is an XPN one."""
+        matrix = np.empty((len(pns), 12), np.uint8)
         if self.xpn:
-            near, mask = self.pn, self._mask
-            pns = [nearest_number(int.from_bytes(low, "big"), near) for low in lows]
-            nonces = [(pn ^ mask).to_bytes(12, "big") for pn in pns]
+            matrix[:, :4] = np.frombuffer(self._mask.to_bytes(12, "big")[:4], np.uint8)
+            matrix[:, 4:] = (pns ^ np.uint64(self._mask & _LOW)).astype(">u8")[:, None].view(np.uint8)
         else:
-            pns = []
-            nonces = [self._sci + low for low in lows]
-        opened: list[bytes | None] = []
-        keep, open_one = opened.append, self._open
-        for start, end, nonce in zip(starts, ends, nonces, strict=True):
-            body = start + tag_end
-            try:
-                keep(open_one(nonce, data[body:end], data[start:body]))
-            except IntegrityError:
-                keep(None)
-        for pn, content in zip(pns, opened, strict=False):
-            if content is not None and pn > self.pn:
-                self.pn = pn
-        return opened
+            matrix[:, :8] = np.frombuffer(self._sci, np.uint8)
+            matrix[:, 8:] = pns.astype(">u4")[:, None].view(np.uint8)
+        nonces: list[bytes] = matrix.view("V12").ravel().tolist()
+        return nonces
 
     def _try(self, nonce: bytes, head: bytes, data: bytes, *, encrypted: bool) -> bytes | None:
         # What is not confidential is authenticated as it stands: all of it, or the octets up to the offset.
@@ -86,12 +78,17 @@ class MacsecOpener:
 
     def __init__(self, keys: Iterable[MacsecSak], distributed: Iterable[DistributedSak]) -> None:
         self._sas: Final[dict[tuple[bytes, int], list[Sa]]] = {}
+        self.every: Final[list[Sa]] = []
         for learned in distributed:
             for sci in learned.member_scis:
                 self._sas.setdefault((sci, learned.an), [])[:0] = _learned_sas(learned, sci)
         for key in keys:
             sa = Sa(key.sak, key.sci, key.ssci, key.salt or b"", key.confidentiality_offset, key.first_pn)
             self._sas.setdefault((key.sci, key.an), []).insert(0, sa)
+        for sas in self._sas.values():
+            for sa in sas:
+                sa.index = len(self.every)
+                self.every.append(sa)
 
     def candidates(self, sci: bytes, an: int) -> list[Sa]:
         """The SAs of an SC with this AN, the likeliest first."""

@@ -16,20 +16,34 @@ MOST_TEXTS: Final = 100
 @final
 @dataclass(slots=True)
 class Note:
-    """One thing seen; `count` is of frames, `frames` the first of them."""
+    """One thing seen; `count` is of frames, `frames` the lowest numbers of them, in any order of arrival."""
 
     code: str
     text: str
     count: int = 0
-    frames: list[int] = field(default_factory=list)
+    _frames: list[int] = field(default_factory=list)
+    _latest: int = 0
 
-    def add(self, number: int) -> None:
-        """Note one more frame; the same frame twice running counts once."""
-        if self.frames and self.frames[-1] == number:
-            return
-        self.count += 1
-        if len(self.frames) < MOST_FRAMES:
-            self.frames.append(number)
+    @property
+    def frames(self) -> list[int]:
+        """The first frames, in ascending order."""
+        self._settle()
+        return self._frames
+
+    def add(self, *numbers: int) -> None:
+        """Note more frames; the same frame twice running counts once."""
+        kept = self._frames
+        if numbers[0] == self._latest:
+            numbers = numbers[1:]
+        self._latest = numbers[-1] if numbers else self._latest
+        self.count += len(numbers)
+        kept += numbers
+        if len(kept) > 2 * MOST_FRAMES:
+            self._settle()
+
+    def _settle(self) -> None:
+        self._frames.sort()
+        del self._frames[MOST_FRAMES:]
 
 
 @final
@@ -50,8 +64,7 @@ class Notes:
             if note is None:
                 note = self._notes[code, text] = Note(code, text)
                 self._texts[code] = self._texts.get(code, 0) + 1
-        for number in numbers:
-            note.add(number)
+        note.add(*numbers)
 
     def of(self, *codes: str) -> Iterable[Note]:
         """The notes with these codes, in the order of the codes, then of their first frame."""

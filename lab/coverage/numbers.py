@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.capture.burst import Column
+
+Numbers: TypeAlias = NDArray[np.uint64]
 
 _HALF: Final = 1 << 31
 _WHOLE: Final = 1 << 32
@@ -17,6 +24,17 @@ def nearest_number(low: int, near: int) -> int:
     if near - same > _HALF:
         return same + _WHOLE if same < _LAST else same
     return same
+
+
+def nearest_numbers(lows: Column, near: int) -> Numbers:
+    """`nearest_number` of many."""
+    upper, lower = near >> 32, near & 0xFFFFFFFF
+    uppers = np.full(len(lows), upper, np.uint64)
+    if upper:
+        uppers -= (lows - lower > _HALF).astype(np.uint64)
+    if upper < _WHOLE - 1:
+        uppers += (lower - lows > _HALF).astype(np.uint64)
+    return uppers << np.uint64(32) | lows.astype(np.uint64)
 
 
 def full_numbers(low: int, near: int) -> tuple[int, ...]:

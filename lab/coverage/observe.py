@@ -17,6 +17,7 @@ from lab.coverage.internet import guess, transport
 from lab.coverage.notes import Notes
 from lab.coverage.opening import Openers
 from lab.coverage.sight import Found, Sight, forbidden
+from lab.coverage.streams import Streams
 from lab.coverage.tokens import Tokens
 
 _MOST_NESTED: Final = 4  # MACsec in MACsec
@@ -65,6 +66,7 @@ class Observer:
         self.seen: Final = Observation()
         self.watch: Final = watch
         self.tokens: Final = tokens
+        self._streams: Final[Streams[Waiting]] = Streams(tokens)
         self._outermost: Final[Reassembly[Waiting]] = Reassembly()
         self._inside: Final[Reassembly[Waiting]] = Reassembly()
         self._now = 0
@@ -94,18 +96,33 @@ class Observer:
         else:
             found = self.openers.open(sight, octets, link_type)
             self._count(found, waiting)
+            self._across(sight, octets, waiting, 0)
             under = self._follow(found, (waiting,), 0)
             if under is not None:
                 waiting.tally.credit(found.kind, under)
 
-    def authenticated(self, kind: int, frames: int, octets: int) -> None:
-        """Count frames that were found authentic elsewhere, all but what is inside them."""
+    def count(self, kind: int, numbers: list[int], octets: int) -> None:
+        """Count frames that were classified elsewhere, and are authentic where they are protected."""
         seen = self.seen
-        seen.frames += frames
+        seen.frames += len(numbers)
         seen.octets += octets
-        seen.class_frames[kind] += frames
+        seen.class_frames[kind] += len(numbers)
         seen.class_octets[kind] += octets
-        seen.units[census.PROTOCOL_OF[kind]][census.AUTHENTICATED] += frames
+        if kind in census.PROTOCOL_OF:
+            seen.units[census.PROTOCOL_OF[kind]][census.AUTHENTICATED] += len(numbers)
+        if kind in self.watch.outermost:
+            seen.notes.add(census.NAMES[kind], "", *numbers)
+
+    def count_inside(self, kind: int, numbers: list[int]) -> bool:
+        """The same for what was inside MACsec; tells whether that was protected again."""
+        seen = self.seen
+        seen.inside_frames[kind] += len(numbers)
+        if kind in self.watch.inside:
+            seen.notes.add(f"inside-{census.NAMES[kind]}", "", *numbers)
+        protected = kind in census.PROTOCOL_OF
+        if protected:
+            seen.units[census.PROTOCOL_OF[kind]][census.AUTHENTICATED] += len(numbers)
+        return protected
 
     def finish(self) -> Observation:
         """Give up what has not become whole; give all that was seen."""
@@ -146,14 +163,14 @@ class Observer:
             self.seen.notes.add(code, found.reason, *(each.number for each in waiting))
             return under
         if protocol == "macsec":
-            return self.look_inside(found.content, waiting[-1], depth + 1)
+            return self._look_inside(found.content, waiting[-1], depth + 1)
         if protocol == "esp":
             under |= census.UNDER_IPSEC
             if self.tokens and self.tokens.are_in(found.content):
                 self._found_token(waiting[-1], under)
         return under
 
-    def look_inside(self, octets: bytes, waiting: Waiting, depth: int = 1) -> int | None:
+    def _look_inside(self, octets: bytes, waiting: Waiting, depth: int) -> int | None:
         """Classify and open what was inside MACsec; give the layers, None where a datagram is not whole yet."""
         under = census.UNDER_MACSEC
         if self.tokens and self.tokens.are_in(octets):
@@ -166,6 +183,7 @@ class Observer:
             return under
         found = self.openers.open(sight, octets, ETHERNET)
         self._count_inside(found, waiting)
+        self._across(sight, octets, waiting, under)
         return self._follow(found, (waiting,), under, depth)
 
     def _collect(
@@ -181,7 +199,7 @@ class Observer:
         payload = datagram.payload()
         waiting = tuple(datagram.waiting)
         under = 0 if reassembly is self._outermost else census.UNDER_MACSEC
-        found = self._open_datagram(datagram, payload)
+        found = self._open_datagram(datagram, payload, under)
         for each in waiting:
             if under:
                 self._count_inside(found, each)
@@ -193,12 +211,13 @@ class Observer:
         for each in waiting:
             each.tally.credit(found.kind, under if final is None else final)
 
-    def _open_datagram(self, datagram: Datagram[Waiting], payload: bytes) -> Found:
+    def _open_datagram(self, datagram: Datagram[Waiting], payload: bytes, under: int) -> Found:
         first = datagram.first
         if datagram.conflict:
             return forbidden("IP fragments that contradict each other (RFC 5722 3)")
         if datagram.is_complete and not datagram.cut:
             sight = transport(payload, first.protocol, 0, len(payload), first.destination)
+            self._across(sight, payload, datagram.waiting[-1], under)
             return self.openers.open(sight, payload, self._link_type)
         sight = guess(payload, first)
         kind = self.openers.kind(sight, payload)
@@ -209,6 +228,13 @@ class Observer:
             numbers = (each.number for each in datagram.waiting)
             self.seen.notes.add(f"{protocol}-incomplete", "IP fragments whose datagram never became whole", *numbers)
         return Found(kind, None)
+
+    def _across(self, sight: Sight, octets: bytes, waiting: Waiting, under: int) -> None:
+        """Look for tokens that lie across the segments of a TCP connection."""
+        if self.tokens and sight.kind == census.CLEARTEXT and sight.end:
+            where = (under, sight.destination)
+            for frame in self._streams.segment(where, octets, sight.start, sight.end, waiting):
+                self._found_token(frame, under)
 
     def _found_token(self, waiting: Waiting, under: int, *, readable: bool = False) -> None:
         if readable:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, final
 
+import numpy as np
+
+from lab.capture.burst import Burst
 from lab.capture.frame import ETHERNET, Frame
 from lab.capture.keys import EspSa, IkeSa, Key, MacsecSak, MkaCak
 from lab.coverage.census import ESP, IKE, MACSEC_ENCRYPTED, MACSEC_INTEGRITY_ONLY, MKA, NO_KEY
 from lab.coverage.classify import ethernet
+from lab.coverage.columns import word
 from lab.coverage.esp import EspOpener
 from lab.coverage.ike import IkeOpener
 from lab.coverage.macsec import MacsecOpener
@@ -29,6 +33,16 @@ class Learning:
         caks = [key for key in keys if isinstance(key, MkaCak)]
         self.is_needed: Final = bool(caks)
         self.mka: Final = MkaOpener(caks)
+
+    def burst(self, burst: Burst) -> None:
+        """Look at many frames."""
+        octets = np.frombuffer(burst.data, np.uint8)
+        rows = np.flatnonzero(burst.ends - burst.starts >= 26)  # longer than any MKPDU is short
+        may_be = np.zeros(len(rows), np.bool_)
+        for at in range(12, 26, 2):
+            may_be |= word(octets, burst.starts[rows] + at) == 0x888E
+        for frame in burst.frames(rows[may_be]):
+            self.frame(frame)
 
     def frame(self, frame: Frame) -> None:
         """Look at one frame."""

@@ -25,8 +25,8 @@ class Sight(NamedTuple):
 
     `kind` is a census class or FRAGMENT. `start` and `end` bound the part to be opened: for MACsec from the TCI to the
     ICV's end, for MKA from the EAPOL header on, for IKE and ESP the message, for a fragment its payload. An ESP packet
-    has its `destination`. `reason` says what makes a malformed frame so, and what was cut from a frame by the snap
-    length before its kind could be seen.
+    has its `destination`; so has TCP in clear, and its bounds are those of the segment. `reason` says what makes a
+    malformed frame so, and what was cut from a frame by the snap length before its kind could be seen.
     """
 
     kind: int

@@ -1,23 +1,102 @@
-"""Looking for canary tokens in octets."""
+"""Looking for canary tokens in octets: as they were sent, and as careless software spells them on the way.
+
+A token is found as it is, in hexadecimal, in UTF-16, and in base64 whatever stands before it there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import base64
+import sys
+from collections.abc import Iterable, Iterator
 from typing import Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+_GRAM: Final = 8  # octets that are looked at together
+_LEAST_FOR_GRAMS: Final = 2 * _GRAM - 1  # so long a spelling holds a whole gram, wherever it starts
+_FEW: Final = 24  # spellings that are faster looked for one by one
+_LEAST_HALF: Final = 16  # base64 digits: 96 bits, which no accident brings about
+_LEAST_BASE64: Final = 6
 
 
 @final
 class Tokens:
-    """A set of tokens, searched for at once. Truth means that there is any."""
+    """A set of tokens, searched for at once. Truth means that there is any.
+
+    Where there are many, grams are looked up in a set: every spelling of 15 octets or more holds one of its 8 first
+    grams at a place that is divisible by 8, wherever it starts. What a gram promises is looked for as a whole.
+    """
 
     def __init__(self, tokens: Iterable[bytes]) -> None:
         self._tokens: Final = tuple(dict.fromkeys(tokens))
         if b"" in self._tokens:
             raise ValueError("an empty token is found everywhere")
+        self._spellings: Final = tuple(dict.fromkeys(each for token in self._tokens for each in spellings(token)))
+        self.longest: Final = max(map(len, self._spellings), default=0)
+        long = [each for each in self._spellings if len(each) >= _LEAST_FOR_GRAMS]
+        many = len(self._spellings) > _FEW
+        self._short: Final = [each for each in self._spellings if len(each) < _LEAST_FOR_GRAMS] if many else []
+        self._grams: Final = {
+            int.from_bytes(each[at : at + _GRAM], sys.byteorder) for each in long for at in range(_GRAM)
+        } if many else set()  # fmt: skip
+        self._many: Final = many
+        self._sorted: Final = np.array(sorted(self._grams), np.uint64)
 
     def __bool__(self) -> bool:
         return bool(self._tokens)
 
     def are_in(self, octets: bytes) -> bool:
-        """Whether any token is in these octets."""
-        return any(token in octets for token in self._tokens)
+        """Whether any token is in these octets, in any spelling."""
+        if self._many:
+            words = memoryview(octets)[: len(octets) & -_GRAM].cast("Q")
+            if self._grams.isdisjoint(words):
+                return any(each in octets for each in self._short)
+        return any(each in octets for each in self._spellings)
+
+    def places(self, octets: bytes) -> NDArray[np.int64]:
+        """Where something may be that `are_in` would find, in many octets: ascending places inside of each."""
+        places = [
+            place
+            for each in (self._short if self._many else self._spellings)
+            for place in _occurrences(each, octets)
+        ]  # fmt: skip
+        if self._many:
+            words = np.frombuffer(octets, np.uint64, len(octets) // _GRAM)
+            near = np.minimum(np.searchsorted(self._sorted, words), len(self._sorted) - 1)
+            found = np.flatnonzero(self._sorted[near] == words) * _GRAM
+            places += found.tolist()
+        return np.array(sorted(places), np.int64)
+
+
+def spellings(token: bytes) -> Iterator[bytes]:
+    """The token, and what it becomes in hexadecimal, UTF-16 and base64."""
+    yield token
+    yield token.hex().encode()
+    yield token.hex().upper().encode()
+    try:
+        text = token.decode()
+    except UnicodeDecodeError:
+        text = token.decode("latin-1")
+    yield text.encode("utf-16-le")
+    yield text.encode("utf-16-be")
+    for before in range(3):
+        for digits in (_base64(token, before, b"+/"), _base64(token, before, b"-_")):
+            half = len(digits) // 2
+            if half >= _LEAST_HALF:  # a line break may stand in one half
+                yield from (digits[:half], digits[half:])
+            elif len(digits) >= _LEAST_BASE64:
+                yield digits
+
+
+def _base64(token: bytes, before: int, signs: bytes) -> bytes:
+    """The base64 digits that depend on the token alone, where so many octets modulo 3 stand before it (RFC 4648 4)."""
+    digits = base64.b64encode(bytes(before) + token, signs)
+    return digits[-(-before * 8 // 6) : (before + len(token)) * 8 // 6]
+
+
+def _occurrences(sought: bytes, octets: bytes) -> Iterator[int]:
+    place = octets.find(sought)
+    while place >= 0:
+        yield place
+        place = octets.find(sought, place + 1)

@@ -5,19 +5,38 @@ Both protocols build a protected unit alike: a header that is authenticated, the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
+from itertools import repeat
+from operator import add
 from typing import Final, Protocol, final
+
+import numpy as np
 
 from dataplane.crypto.aead import Aead, aes_gcm, chacha20_poly1305
 from dataplane.crypto.cbc import Cbc
-from dataplane.crypto.cmac import aes_cmac
+from dataplane.crypto.cmac import CmacKey
 from dataplane.crypto.compare import equal
 from dataplane.crypto.hmac import HmacKey
 from dataplane.crypto.secret import Secret
 from dataplane.errors import IntegrityError
 from lab.capture.algorithms import Encryption, Integrity
+from lab.capture.burst import Column
+from lab.coverage.columns import gather
+from lab.coverage.numbers import Numbers
 
 _ICV_OCTETS: Final = 16  # RFC 4106 6, RFC 4543 3.4, RFC 7634 2
+
+
+class Mac(Protocol):
+    """A MAC being computed."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take octets."""
+        ...
+
+    def finalize(self) -> bytes:
+        """Give the MAC, and be done."""
+        ...
 
 
 class Opener(Protocol):
@@ -40,8 +59,11 @@ class Opener(Protocol):
         """
         ...
 
-    def are_authentic(self, data: bytes, starts: Iterable[int], ends: Iterable[int]) -> list[bool]:
-        """What the ICVs of many ESP packets in `data` say. Their lengths fit, their sequence numbers have 32 bits."""
+    def failed(self, data: bytes, starts: Column, ends: Column, numbers: Numbers | None) -> list[int]:
+        """Which of many ESP packets in `data` the ICV says no of. Their lengths fit.
+
+        `numbers` are their extended sequence numbers; None where they have none.
+        """
         ...
 
 
@@ -77,6 +99,8 @@ class _AeadOpener:
 
     def __init__(self, aead: Aead, salt: bytes) -> None:
         self._open: Final = aead.open
+        self._open_columns: Final = aead.open_columns
+        self._scratch: Final = _Scratch()
         self._salt: Final = salt
 
     def open(self, header: bytes, body: bytes, high: bytes) -> bytes | None:
@@ -87,17 +111,11 @@ class _AeadOpener:
         except IntegrityError:
             return None
 
-    def are_authentic(self, data: bytes, starts: Iterable[int], ends: Iterable[int]) -> list[bool]:
-        answers: list[bool] = []
-        keep, open_one, salt = answers.append, self._open, self._salt
-        for start, end in zip(starts, ends, strict=True):
-            payload = start + 16
-            try:
-                open_one(salt + data[start + 8 : payload], data[payload:end], data[start : start + 8])
-                keep(True)
-            except IntegrityError:
-                keep(False)
-        return answers
+    def failed(self, data: bytes, starts: Column, ends: Column, numbers: Numbers | None) -> list[int]:
+        payloads = (starts + 16).tolist()
+        sealed = [data[payload:end] for payload, end in zip(payloads, ends.tolist(), strict=True)]
+        outs = map(self._scratch.__getitem__, (ends - starts - 16 - _ICV_OCTETS).tolist())
+        return self._open_columns(_nonces(self._salt, data, starts), sealed, _headers(data, starts, numbers), outs)
 
 
 @final
@@ -109,6 +127,7 @@ class _GmacOpener:
 
     def __init__(self, aead: Aead, salt: bytes) -> None:
         self._open: Final = aead.open
+        self._open_columns: Final = aead.open_columns
         self._salt: Final = salt
 
     def open(self, header: bytes, body: bytes, high: bytes) -> bytes | None:
@@ -119,8 +138,12 @@ class _GmacOpener:
             return None
         return body[8:-_ICV_OCTETS]
 
-    def are_authentic(self, data: bytes, starts: Iterable[int], ends: Iterable[int]) -> list[bool]:
-        return _one_by_one(self, data, starts, ends)
+    def failed(self, data: bytes, starts: Column, ends: Column, numbers: Numbers | None) -> list[int]:
+        icvs = (ends - _ICV_OCTETS).tolist()
+        bodies = [data[body:icv] for body, icv in zip((starts + 8).tolist(), icvs, strict=True)]
+        aads = map(add, _headers(data, starts, numbers), bodies)
+        sealed = [data[icv:end] for icv, end in zip(icvs, ends.tolist(), strict=True)]
+        return self._open_columns(_nonces(self._salt, data, starts), sealed, aads, repeat(bytearray()))
 
 
 @final
@@ -134,39 +157,70 @@ class _MacOpener:
         self.least_octets: Final = encryption.iv_octets + max(encryption.block_octets, 1) + integrity.icv_octets
         self._iv_octets: Final = encryption.iv_octets
         self._icv_octets: Final = integrity.icv_octets
-        self._hmac: Final = None if integrity.hash_name is None else HmacKey(integrity.hash_name, integrity_key)
-        self._cmac_key: Final = integrity_key
+        self._fork: Final[Callable[[], Mac]] = (
+            CmacKey(integrity_key).fork
+            if integrity.hash_name is None
+            else HmacKey(integrity.hash_name, integrity_key).fork
+        )
         cipher = {"ENCR_3DES": "3DES", "ENCR_DES": "DES"}.get(encryption.name, "AES")
         self._cbc: Final = Cbc(key, cipher) if encryption.confidential else None
         self._reveal: Final = reveal
 
     def open(self, header: bytes, body: bytes, high: bytes) -> bytes | None:
         sealed, icv = body[: -self._icv_octets], body[-self._icv_octets :]
-        if self._hmac is None:
-            mac = aes_cmac(self._cmac_key, header + sealed + high)
-        else:
-            mac = self._hmac.digest(header, sealed, high)
-        if not equal(mac[: self._icv_octets], icv):
+        context = self._fork()
+        context.update(header + sealed + high)
+        if not equal(context.finalize()[: self._icv_octets], icv):
             return None
         if self._cbc is None:
             return sealed
         return self._cbc.decrypt(sealed[: self._iv_octets], sealed[self._iv_octets :]) if self._reveal else b""
 
-    def are_authentic(self, data: bytes, starts: Iterable[int], ends: Iterable[int]) -> list[bool]:
-        if self._hmac is None:
-            return _one_by_one(self, data, starts, ends)
-        answers: list[bool] = []
-        keep, fork, icv_octets = answers.append, self._hmac.fork, self._icv_octets
-        for start, end in zip(starts, ends, strict=True):
-            icv = end - icv_octets
+    def failed(self, data: bytes, starts: Column, ends: Column, numbers: Numbers | None) -> list[int]:
+        failed: list[int] = []
+        octets = self._icv_octets
+        highs = repeat(b"", len(starts)) if numbers is None else _uppers(numbers)
+        fork = self._fork
+        for place, (start, end, high) in enumerate(zip(starts.tolist(), ends.tolist(), highs, strict=True)):
+            icv = end - octets
             context = fork()
             context.update(data[start:icv])
-            keep(context.finalize()[:icv_octets] == data[icv:end])
-        return answers
+            if high:
+                context.update(high)
+            if context.finalize()[:octets] != data[icv:end]:
+                failed.append(place)
+        return failed
 
 
-def _one_by_one(opener: Opener, data: bytes, starts: Iterable[int], ends: Iterable[int]) -> list[bool]:
-    return [
-        opener.open(data[start : start + 8], data[start + 8 : end], b"") is not None
-        for start, end in zip(starts, ends, strict=True)
-    ]
+class _Scratch(dict[int, memoryview]):
+    """A place for so many octets that nobody wants to see."""
+
+    def __missing__(self, octets: int) -> memoryview:
+        self[octets] = memoryview(bytearray(octets))
+        return self[octets]
+
+
+def _nonces(salt: bytes, data: bytes, starts: Column) -> list[bytes]:
+    """The nonces of many packets: salt || IV."""
+    matrix = np.empty((len(starts), 12), np.uint8)
+    matrix[:, :4] = np.frombuffer(salt, np.uint8)
+    matrix[:, 4:] = gather(data, starts + 8, 8).view(np.uint8).reshape(-1, 8)
+    nonces: list[bytes] = matrix.view("V12").ravel().tolist()
+    return nonces
+
+
+def _headers(data: bytes, starts: Column, numbers: Numbers | None) -> list[bytes]:
+    """What is authenticated before the payload of many packets: SPI, upper half where there is one, lower half."""
+    headers = gather(data, starts, 8)
+    if numbers is not None:
+        matrix = np.empty((len(starts), 12), np.uint8)
+        matrix[:, :4] = headers.view(np.uint8).reshape(-1, 8)[:, :4]
+        matrix[:, 4:] = numbers.astype(">u8")[:, None].view(np.uint8)
+        headers = matrix.view("V12").ravel()
+    found: list[bytes] = headers.tolist()
+    return found
+
+
+def _uppers(numbers: Numbers) -> list[bytes]:
+    uppers: list[bytes] = (numbers >> np.uint64(32)).astype(">u4").view("V4").tolist()
+    return uppers

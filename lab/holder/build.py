@@ -10,7 +10,7 @@ import functools
 import gc
 import importlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -24,25 +24,38 @@ from lab.holder.phases import Phase, phases
 from lab.holder.supervise import Child, State, Supervisor
 from lab.host.channel import Channel, Message
 from lab.host.namespaces import Place
-from lab.topology.operations import AwaitSecured, CreateNamespace, ImpairWire, StartBgp, StartCapture, StartDriver
+from lab.topology.enforcement import learning_tables
+from lab.topology.network_operations import StartBgp
+from lab.topology.operations import (
+    AwaitSecured,
+    CreateNamespace,
+    ImpairWire,
+    StartCapture,
+    StartDriver,
+    StartTunnels,
+)
 
+_CONNECTED = "Connected"
+_TUNNELS_PATIENCE = 6.0  # seconds for connections to come up
 _PATIENCE = 60.0  # seconds for one step; only a machine that is stuck takes longer
 
 
 @dataclass(slots=True, kw_only=True)
 class Build:
-    """One build. `report` gets each phase's name and seconds; `may_go_on` raises when nobody wants the lab any more.
+    """One build.
 
-    `warn` gets what does not work although the lab is up; `secured` are the ends, as (node, segment), that MKA has
-    secured so far.
+    `report` gets each phase's name and seconds, `warn` what does not work although the lab is up; `may_go_on` raises
+    when nobody wants the lab any more. `tunnels` says how each connection stands at each of its nodes, and why;
+    `secured` are the ends, as (node, segment), that MKA has secured so far.
     """
 
     order: Order
     loop: Loop
     supervisor: Supervisor
     report: Callable[[str, float], None]
-    may_go_on: Callable[[], None]
     warn: Callable[[str], None]
+    tunnels: Mapping[tuple[str, str], tuple[str, str]]
+    may_go_on: Callable[[], None]
     secured: Set[tuple[str, str]]
     adversaries: Adversaries
     home: Place = field(default_factory=Place.here)
@@ -71,10 +84,12 @@ class Build:
                     self._impair(phase.impaired)
                 if phase.drivers:
                     self._start_drivers(phase.drivers)
-                if phase.speakers:
-                    self._start_routing(phase.speakers)
                 for waiting_for in phase.secured:
                     self._await_secured(waiting_for)
+                if phase.tunnels:
+                    self._start_tunnels(phase.tunnels)
+                if phase.speakers:
+                    self._start_routing(phase.speakers)
                 for waiting in phase.awaited:
                     self._await_sessions(waiting.seconds)
         self.supervisor.stop([wirer], _PATIENCE)
@@ -173,6 +188,34 @@ class Build:
             if any((end.node, link.segment) not in self.secured for end in link.ends):
                 self.warn(f"{link.segment} is not secured: {unsecured.why(link, answers[0])}")
 
+    def _start_tunnels(self, operations: Iterable[StartTunnels]) -> None:
+        """Have gateways negotiate, and wait a while; one that is not up by then is a warning, and tries on."""
+        wanted = [(operation.node, connection) for operation in operations for connection in operation.connections]
+        drivers = {child.name: child for child in self.supervisor.children if child.kind == "node"}
+        for operation in operations:
+            question = {"type": "command", "part": operation.node, "verb": "begin"}
+            self.supervisor.ask(drivers[operation.node], question, lambda _: None, _PATIENCE)
+
+        def state(key: tuple[str, str]) -> str:
+            return self.tunnels.get(key, ("", ""))[0]
+
+        def why(key: tuple[str, str]) -> str:
+            return self.tunnels.get(key, ("", ""))[1]
+
+        def settled() -> bool:
+            self.may_go_on()
+            # An end that only answers is not connected until somebody asks, so one end's failure is the connection's.
+            failed = {connection for node, connection in wanted if why((node, connection))}
+            return all(state(key) == _CONNECTED or key[1] in failed for key in wanted)
+
+        self.loop.run_until(settled, _TUNNELS_PATIENCE)
+        for name in dict.fromkeys(connection for _, connection in wanted):
+            ends = [key for key in wanted if key[1] == name]
+            if any(state(key) != _CONNECTED for key in ends):
+                whys = "; ".join(f"{key[0]}: {why(key)}" for key in ends if why(key))
+                reason = f" ({whys})" if whys else ""
+                self.warn(f"connection {name} is not up{reason}; `wireproof vpn status` says more")
+
     def _start_routing(self, operations: Iterable[StartBgp]) -> None:
         """One process for all BIRDs, each of which is started where its node is."""
         from lab.nodes import routing
@@ -181,7 +224,14 @@ class Build:
         for operation in operations:
             bgp = self.order.topology.node(operation.node).bgp
             assert bgp is not None
-            speakers.append(routing.Speaker(node=operation.node, place=self.places[operation.node], bgp=bgp))
+            speakers.append(
+                routing.Speaker(
+                    node=operation.node,
+                    place=self.places[operation.node],
+                    bgp=bgp,
+                    tables=learning_tables(self.order.topology, operation.node),
+                )
+            )
         run = functools.partial(routing.run, speakers, self.order.secrets, self.order.folder.logs)
         keep = [descriptor for each in speakers for descriptor in (each.place.net, each.place.uts)]
         child = self.supervisor.start("routing", "routing", run, log=self.order.folder.log("routing"), keep=keep)

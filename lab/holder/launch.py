@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from lab.capture import keylog
 from lab.errors import WireproofError
@@ -30,6 +31,17 @@ Progress = Callable[[str, float], None]
 Warn = Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """How a lab is to be made, beyond its topology.
+
+    Without `limits`, no bandwidth is limited. With `log_cak` CAKs of the user's own vaults, too, go to the key log.
+    """
+
+    limits: bool = True
+    log_cak: bool = False
+
+
 def claim(folder: LabFolder) -> int | None:
     """Take the lab's lock and make its folder empty; None when a lab of that name lives.
 
@@ -43,12 +55,16 @@ def claim(folder: LabFolder) -> int | None:
 
 
 def launch(
-    topology: Topology, folder: LabFolder, lock: int, progress: Progress, warn: Warn, *, log_cak: bool = False
+    topology: Topology,
+    folder: LabFolder,
+    lock: int,
+    progress: Progress,
+    warn: Warn = lambda _: None,
+    wishes: Wishes | None = None,
 ) -> None:
     """Make a lab in the folder that is claimed by `lock`; `progress` gets each phase's name and seconds.
 
-    `warn` gets what does not work in the lab although it is up. With `log_cak` also CAKs of the user's own vaults are
-    written to the lab's key log.
+    `warn` gets, in words, what is not as the topology means it to be, although the lab is up.
 
     Returns when it is up. When it cannot be, nothing of it is left: no process, no file.
 
@@ -61,7 +77,7 @@ def launch(
             path.mkdir(mode=0o700)
         shutil.copyfile(topology.source, folder.topology)
         began = time.monotonic()
-        order = _order(topology, folder, log_cak=log_cak)
+        order = _order(topology, folder, wishes or Wishes())
         if order.secrets:
             progress("secrets", time.monotonic() - began)
     except BaseException:
@@ -75,13 +91,13 @@ def launch(
         raise
 
 
-def _order(topology: Topology, folder: LabFolder, *, log_cak: bool) -> Order:
+def _order(topology: Topology, folder: LabFolder, wishes: Wishes) -> Order:
     """Have the topology's own secrets made, open all that it names, log CAKs, and order the rest."""
-    operations = plan(topology)
+    operations = plan(topology, limits=wishes.limits)
     own = [operation for operation in operations if isinstance(operation, GenerateSecret)]
     generate_secrets(own, folder.vaults, topology.identity, time.time())
     opened = resolve_secrets(topology, folder.vaults, user_root(os.environ), time.time())
-    if records := caks.records(topology, opened, every=log_cak):
+    if records := caks.records(topology, opened, every=wishes.log_cak):
         keylog.append(folder.keys, *records)
     rest = tuple(operation for operation in operations if not isinstance(operation, GenerateSecret))
     return Order(folder=folder, topology=topology, plan=rest, secrets=opened)

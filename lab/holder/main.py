@@ -1,7 +1,7 @@
 """From the fork that `up` makes to the end of the lab: a process cuts itself off, and its child is process 1.
 
 To whoever waits at the other end of `launcher` go: {"type": "holder", "pid"}, {"type": "phase", "name", "seconds"},
-and last {"type": "up"} or {"type": "error", "message", "exit_code"}.
+{"type": "warning", "text"}, and last {"type": "up"} or {"type": "error", "message", "exit_code"}.
 """
 
 from __future__ import annotations
@@ -119,8 +119,9 @@ class Holder:
             loop=self._loop,
             supervisor=self._supervisor,
             report=report,
-            may_go_on=self._lab.fail_if_stopping,
             warn=warn,
+            tunnels=self._lab.tunnels,
+            may_go_on=self._lab.fail_if_stopping,
             secured=self._secured,
             adversaries=self._adversaries,
             home=self._home,
@@ -157,10 +158,16 @@ class Holder:
         if message["type"] == "event":
             fields = {name: value for name, value in message.items() if name not in ("type", "event")}
             self._events.record(message["event"], fields)
-            if message["event"] == "secured":
-                self._secured.add((message["node"], message["segment"]))
-            elif message["event"] == "unsecured":
-                self._secured.discard((message["node"], message["segment"]))
+            match message:
+                case {"event": "vpn-state", "node": node, "connection": connection, "state": state, "why": why}:
+                    self._lab.tunnels[node, connection] = (state, why)
+                case {"event": "vpn-failure", "node": node, "connection": connection, "cause": cause, "detail": detail}:
+                    state, _ = self._lab.tunnels.get((node, connection), ("Unknown", ""))
+                    self._lab.tunnels[node, connection] = (state, f"{cause}: {detail}")
+                case {"event": "secured", "node": node, "segment": segment}:
+                    self._secured.add((node, segment))
+                case {"event": "unsecured", "node": node, "segment": segment}:
+                    self._secured.discard((node, segment))
         elif message["type"] == "key":
             self._write_key(child, message["record"])
         elif message["type"] == "attack-ended":

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from lab.topology.network_operations import AddRule, AddTableRoute, ApplyFilter, AwaitSessions, LimitBandwidth, StartBgp
 from lab.topology.operations import (
     AddRoute,
     AwaitSecured,
-    AwaitSessions,
     CreateControlledPort,
     CreateNamespace,
+    CreateTunnelDevice,
     CreateWire,
     ImpairWire,
     Operation,
-    StartBgp,
     StartCapture,
     StartDriver,
+    StartTunnels,
 )
 
 _FIRST = "settings"
@@ -25,17 +26,23 @@ _OPENS: dict[type, str] = {
     CreateWire: "wires",
     StartCapture: "captures",
     CreateControlledPort: "devices",
+    CreateTunnelDevice: "devices",
     ImpairWire: "impairments",
     StartDriver: "drivers",
     AwaitSecured: "mka",
     AddRoute: "routes",
+    StartTunnels: "tunnels",
+    AddTableRoute: "policies",
+    AddRule: "policies",
+    ApplyFilter: "policies",
+    LimitBandwidth: "policies",
     StartBgp: "routing",
     AwaitSessions: "sessions",
 }
 # ... unless it is one of a single kind of operation.
-_ALONE = {"captures", "impairments", "drivers", "mka", "routing", "sessions"}
+_ALONE = {"captures", "impairments", "drivers", "mka", "tunnels", "routing", "sessions"}
 # Made by process 1 itself; what is not named here is the wirer's.
-_OWN = (StartCapture, ImpairWire, StartDriver, AwaitSecured, StartBgp, AwaitSessions)
+_OWN = (StartCapture, ImpairWire, StartDriver, AwaitSecured, StartTunnels, StartBgp, AwaitSessions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +76,11 @@ class Phase:
     def secured(self) -> tuple[AwaitSecured, ...]:
         """The links to wait for."""
         return tuple(operation for operation in self.operations if isinstance(operation, AwaitSecured))
+
+    @property
+    def tunnels(self) -> tuple[StartTunnels, ...]:
+        """The tunnels to negotiate."""
+        return tuple(operation for operation in self.operations if isinstance(operation, StartTunnels))
 
     @property
     def speakers(self) -> tuple[StartBgp, ...]:

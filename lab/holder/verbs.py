@@ -26,7 +26,7 @@ _COMMAND_PATIENCE = 30.0
 
 @dataclass(slots=True, kw_only=True)
 class Lab:
-    """What the verbs look at and change."""
+    """What the verbs look at and change. `tunnels`: by node and connection, how it stands there, and why."""
 
     order: Order
     loop: Loop
@@ -39,6 +39,7 @@ class Lab:
     places: dict[str, Place] = field(default_factory=dict)
     shared: dict[Kind, int] = field(default_factory=dict)
     at_end: list[Callable[[], None]] = field(default_factory=list)
+    tunnels: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     def fail_if_stopping(self) -> None:
         """Give up what is being done when the lab was taken down meanwhile.

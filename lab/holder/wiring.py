@@ -9,15 +9,18 @@ from collections.abc import Iterable, Mapping
 
 from lab.errors import ExitCode, MachineError
 from lab.holder.phases import Phase
-from lab.host import devices
+from lab.host import devices, filters
 from lab.host.channel import Channel
 from lab.host.namespaces import Place
 from lab.host.netlink import Netlink
+from lab.topology.network_operations import AddRule, AddTableRoute, ApplyFilter, LimitBandwidth
 from lab.topology.operations import (
     AddAddress,
     AddRoute,
+    AddTunnelRoute,
     BringUp,
     CreateControlledPort,
+    CreateTunnelDevice,
     CreateWire,
     DisableOffloads,
     Operation,
@@ -28,7 +31,7 @@ from lab.topology.operations import (
 
 def run(phases: tuple[Phase, ...], places: Mapping[str, Place], control: Channel) -> None:
     """Apply the phases that process 1 names, until it says stop or has gone."""
-    wirer = _Wirer(places)
+    wirer = Wirer(places)
     control.send({"type": "ready"})
     while control.wait():
         message = control.receive()
@@ -38,7 +41,9 @@ def run(phases: tuple[Phase, ...], places: Mapping[str, Place], control: Channel
         control.send({"type": "reply", "id": message["id"], **answer})
 
 
-class _Wirer:
+class Wirer:
+    """Applies operations, each in the namespace of its node; `places` are those namespaces by name."""
+
     def __init__(self, places: Mapping[str, Place]) -> None:
         self._places = places
         self._here: str | None = None
@@ -76,14 +81,36 @@ class _Wirer:
                 netlink = self._enter(operation.node)
                 devices.create_tap(operation.device)
                 netlink.set_mac_and_mtu(operation.device, operation.mac, operation.mtu)
+            case CreateTunnelDevice():
+                netlink = self._enter(operation.node)
+                devices.create_tun(operation.device)
+                netlink.set_up_tunnel(operation.device, operation.mtu)
             case AddAddress():
                 self._enter(operation.node).add_address(operation.device, operation.address)
             case BringUp():
                 self._enter(operation.node).bring_up(operation.device)
             case TakeDown():
                 self._enter(operation.node).take_down(operation.device)
+            case _:
+                self._apply_policy(operation)
+
+    def _apply_policy(self, operation: Operation) -> None:
+        """What decides about packets: routes, and what Azure's resources ask of a node."""
+        match operation:
             case AddRoute():
                 self._enter(operation.node).add_route(operation.destination, operation.via)
+            case AddTunnelRoute():
+                self._enter(operation.node).add_device_route(operation.destination, operation.devices)
+            case AddTableRoute():
+                self._enter(operation.node).add_table_route(operation)
+            case AddRule():
+                self._enter(operation.node).add_rule(operation.source, operation.table)
+            case ApplyFilter():
+                self._enter(operation.node)
+                filters.apply(filters.security_group(operation.device, operation.group))
+            case LimitBandwidth():
+                self._enter(operation.node)
+                filters.apply(filters.bandwidth(operation.device, operation.mbps))
 
     def _enter(self, node: str) -> Netlink:
         """Be in the node's namespace; its netlink socket is opened there on the first visit, and kept."""

@@ -15,7 +15,7 @@ from lab.errors import MachineError
 
 _TUN = "/dev/net/tun"
 _TUNSETIFF, _TUNSETPERSIST = 0x400454CA, 0x400454CB
-_IFF_TAP, _IFF_NO_PI, _IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
+_IFF_TUN, _IFF_TAP, _IFF_NO_PI, _IFF_VNET_HDR = 0x0001, 0x0002, 0x1000, 0x4000
 
 _SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914
 _IFF_UP = 1
@@ -50,9 +50,22 @@ def create_tap(device: str) -> None:
     Raises:
         MachineError: /dev/net/tun cannot be used.
     """
+    _create(device, _IFF_TAP)
+
+
+def create_tun(device: str) -> None:
+    """Make a TUN in the same way.
+
+    Raises:
+        MachineError: /dev/net/tun cannot be used.
+    """
+    _create(device, _IFF_TUN)
+
+
+def _create(device: str, kind: int) -> None:
     descriptor = open_tun()
     try:
-        flags = _IFF_TAP | _IFF_NO_PI | _IFF_VNET_HDR
+        flags = kind | _IFF_NO_PI | _IFF_VNET_HDR
         fcntl.ioctl(descriptor, _TUNSETIFF, struct.pack("16sH22x", device.encode(), flags))
         fcntl.ioctl(descriptor, _TUNSETPERSIST, 1)
     finally:

@@ -18,12 +18,12 @@ from dataplane.batch import Batch
 CONTROL_OCTETS: Final = 64
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_recvmmsg = _libc.recvmmsg
-_sendmmsg = _libc.sendmmsg
-for _call in (_recvmmsg, _sendmmsg):
+recvmmsg = _libc.recvmmsg
+sendmmsg = _libc.sendmmsg
+for _call in (recvmmsg, sendmmsg):
     _call.restype = ctypes.c_int
-_recvmmsg.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p)
-_sendmmsg.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
+recvmmsg.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p)
+sendmmsg.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
 
 # A frame that is longer than its slot is told by its real length.
 _RECEIVE_FLAGS: Final = socket.MSG_DONTWAIT | socket.MSG_TRUNC
@@ -32,7 +32,7 @@ _GONE: Final = (errno.ENETDOWN, errno.ENXIO, errno.ENODEV)
 _NOTHING: Final = (errno.EAGAIN, errno.EINTR, *_GONE)
 
 
-_IOVEC: Final = np.dtype([("base", np.uintp), ("length", np.uintp)], align=True)
+IOVEC: Final = np.dtype([("base", np.uintp), ("length", np.uintp)], align=True)
 _HEADER: Final = np.dtype(
     [
         ("name", np.uintp),
@@ -46,7 +46,7 @@ _HEADER: Final = np.dtype(
     align=True,
 )
 # struct mmsghdr of linux/socket.h
-_MESSAGE: Final = np.dtype([("header", _HEADER), ("length", np.uint32)], align=True)
+MESSAGE: Final = np.dtype([("header", _HEADER), ("length", np.uint32)], align=True)
 
 
 @final
@@ -65,14 +65,14 @@ class MessageVector:
         slots, size = batch.slots, batch.size
         self._batch = batch
         self.control: NDArray[np.uint8] = np.zeros((slots, CONTROL_OCTETS), np.uint8)
-        self._iovecs = np.zeros(slots, _IOVEC)
-        self._messages = np.zeros(slots, _MESSAGE)
+        self._iovecs = np.zeros(slots, IOVEC)
+        self._messages = np.zeros(slots, MESSAGE)
         self._address = self._messages.ctypes.data
         index = np.arange(slots, dtype=np.uintp)
         self._iovecs["base"] = batch.rows.ctypes.data + index * size
         self._iovecs["length"] = size
         header = self._messages["header"]
-        header["iovecs"] = self._iovecs.ctypes.data + index * _IOVEC.itemsize
+        header["iovecs"] = self._iovecs.ctypes.data + index * IOVEC.itemsize
         header["iovec_count"] = 1
         self._control_room = CONTROL_OCTETS if control else 0
         if control:
@@ -88,7 +88,7 @@ class MessageVector:
             OSError: the descriptor is no socket that can be received from.
         """
         self._control_lengths[:] = self._control_room
-        count: int = _recvmmsg(descriptor, self._address, self._batch.slots, _RECEIVE_FLAGS, None)
+        count: int = recvmmsg(descriptor, self._address, self._batch.slots, _RECEIVE_FLAGS, None)
         if count >= 0:
             lengths: list[int] = self._lengths[:count].tolist()
             return lengths
@@ -103,8 +103,8 @@ class MessageVector:
         self._wanted[:count] = lengths[:count]
         position = taken = octets = 0
         while position < count:
-            sent: int = _sendmmsg(
-                descriptor, self._address + position * _MESSAGE.itemsize, count - position, socket.MSG_DONTWAIT
+            sent: int = sendmmsg(
+                descriptor, self._address + position * MESSAGE.itemsize, count - position, socket.MSG_DONTWAIT
             )
             if sent > 0:
                 octets += sum(lengths[position : position + sent])

@@ -17,7 +17,7 @@ from lab.host.channel import Channel
 from lab.host.isolation import become_first_process, isolate
 from lab.host.namespaces import Kind, Place, is_own
 from lab.host.processes import fork
-from lab.host.programs import PROGRAMS, Program
+from lab.host.programs import BIRD, Program
 
 _RECEIVE_BUFFER = 4 << 20  # octets; a burst of a fast sender fits
 _DESCRIPTORS = 4096  # a lab of a thousand nodes
@@ -43,7 +43,7 @@ class Need:
 
 def examine() -> tuple[Need, ...]:
     """Try everything that a lab needs."""
-    return (_python(), *_namespaces(), _receive_buffer(), _descriptors(), _state_folder(), *map(_program, PROGRAMS))
+    return (_python(), *_namespaces(), _receive_buffer(), _descriptors(), _state_folder(), _program(BIRD))
 
 
 def _python() -> Need:
@@ -148,7 +148,7 @@ _TRIALS: dict[str, Callable[[], str]] = {
     "nftables": _nftables,
 }
 _ESSENTIAL = ("own namespaces", "own /proc")
-_OPTIONAL = {"nftables": "; labs do without, but for impairments and attacks"}
+_OPTIONAL = {"nftables": "; labs do without, but for impairments, attacks, security groups and circuits"}
 
 
 def _receive_buffer() -> Need:

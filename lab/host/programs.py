@@ -46,7 +46,6 @@ class Program:
 
 BIRD: Final = Program(command="bird", package="bird2", use="`bgp:`")
 NFT: Final = Program(command="nft", package="nftables", use="network security groups or circuits")
-PROGRAMS: Final = (BIRD, NFT)
 
 
 def check_programs(topology: Topology) -> None:
@@ -57,3 +56,5 @@ def check_programs(topology: Topology) -> None:
     """
     if any(node.bgp is not None for node in topology.nodes):
         BIRD.path()
+    if topology.resources.security_groups or topology.resources.circuits:
+        NFT.path()

@@ -34,7 +34,10 @@ class Packet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterRule:
-    """A rule. None stands for any protocol, any address, any port; ports are pairs of the first and the last."""
+    """A rule. None stands for any protocol, any address, any port; ports are pairs of the first and the last.
+
+    `written` has source and destination as they were written, which may be service tags.
+    """
 
     name: str
     priority: int
@@ -45,6 +48,7 @@ class FilterRule:
     destinations: tuple[IPNetwork, ...] | None
     source_ports: tuple[tuple[int, int], ...] | None
     destination_ports: tuple[tuple[int, int], ...] | None
+    written: tuple[str, str] = ("*", "*")
 
     def fits(self, packet: Packet) -> bool:
         """Whether the rule is about the packet."""

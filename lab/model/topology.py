@@ -8,6 +8,7 @@ from netaddr import IPAddress, IPNetwork
 
 from lab.errors import Problem
 from lab.model.bgp import Bgp
+from lab.model.connection import Connection, ConnectionEnd
 from lab.model.link import Interface, Link
 from lab.model.resources import Resources
 from lab.model.roles import Role
@@ -55,6 +56,7 @@ class Topology:
     identity: str = "lab"
     nodes: tuple[Node, ...]
     links: tuple[Link, ...]
+    connections: tuple[Connection, ...] = ()
     traffic: tuple[tuple[str, str], ...]
     generated_secrets: tuple[GeneratedSecret, ...]
     resources: Resources = field(default_factory=Resources)
@@ -91,3 +93,7 @@ class Topology:
     def interfaces(self, node: str) -> tuple[tuple[Link, Interface], ...]:
         """The links of a node with the node's own end of each."""
         return tuple((link, end) for link in self.links for end in link.ends if end.node == node)
+
+    def tunnels(self, node: str) -> tuple[tuple[Connection, ConnectionEnd], ...]:
+        """The connections of a node with the node's own end of each."""
+        return tuple((each, end) for each in self.connections for end in each.ends if end.node == node)

@@ -14,6 +14,7 @@ from dataplane.wire.ethernet import HEADER_OCTETS, TAG_OCTETS
 from lab.errors import InputError
 from lab.host.channel import Channel, Message
 from lab.model.topology import Node, Topology
+from lab.nodes.gateway import Gateway
 from lab.nodes.line import Line
 from lab.nodes.link_end import LinkEnd
 from lab.nodes.loop import Loop
@@ -58,6 +59,8 @@ class _Driver:
         clear, wire = _work_space(max((end.wire_mtu for _, end in ends), default=HEADER_OCTETS))
         for link, end in ends:
             self._parts.append(LinkEnd(link, end, secrets, self.line, clear, wire))
+        if topology.tunnels(self._node.name):
+            self._parts.append(Gateway(self._node.name, topology, secrets, self.line))
         self.line.write_keys(record for part in self._parts for record in part.key_records)
         for part in self._parts:
             part.join(self.loop)

@@ -20,6 +20,7 @@ def as_json(report: Report) -> Json:
 
 
 def _segment(segment: SegmentReport) -> Json:
+    filtered = {} if segment.filter is None else {"filter": segment.filter, "excluded": segment.excluded}
     return {
         "segment": segment.segment,
         "capture": segment.capture,
@@ -33,6 +34,7 @@ def _segment(segment: SegmentReport) -> Json:
         **{name: _units(units) for name, units in segment.units.items()},
         "cut": segment.cut,
         "dropped": segment.dropped,
+        **filtered,
         "directions": [_direction(direction) for direction in segment.directions],
         "findings": [_finding(finding) for finding in segment.findings],
     }

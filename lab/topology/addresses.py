@@ -40,7 +40,7 @@ def read_addresses(
     for name, node in nodes.items():
         path = ("nodes", name, "addresses")
         written = node.addresses if node else []
-        found = [(i, _interface(text, (*path, i), problems)) for i, text in enumerate(written)]
+        found = [(i, read_interface(text, (*path, i), problems)) for i, text in enumerate(written)]
         addressing.loopbacks[name] = tuple(a for i, a in found if a and _claim(a, name, (*path, i), taken, problems))
     for name, node in nodes.items():
         if node is not None:
@@ -61,7 +61,7 @@ def _read_link(
     before = len(problems.wrong)
     for i, (end, texts) in enumerate(zip(wire.ends, written or [[], []], strict=True)):
         where = (*path, i)
-        found = [_interface(text, where, problems) for text in texts or []]
+        found = [read_interface(text, where, problems) for text in texts or []]
         addressing.ends[end] = tuple(a for a in found if a and _claim(a, str(end), where, taken, problems))
     if len(problems.wrong) == before:
         _check_same_networks(wire, addressing, path, problems)
@@ -75,7 +75,7 @@ def _check_same_networks(wire: Wire, addressing: Addressing, path: Path, problem
         problems.add(path, text)
 
 
-def _interface(text: str | None, path: Path, problems: Problems) -> IPNetwork | None:
+def read_interface(text: str | None, path: Path, problems: Problems) -> IPNetwork | None:
     """An address of a device, with its prefix length."""
     if text is None:
         return None
@@ -187,7 +187,7 @@ def _read_routes(
         if route is None:
             continue
         path = ("nodes", node, "routes", i)
-        destination = _destination(route.to, (*path, "to"), problems)
+        destination = read_prefix(route.to, (*path, "to"), problems)
         if destination is None:
             continue
         if destination in read:
@@ -201,12 +201,13 @@ def _read_routes(
             problems.add((*path, "via"), f"the route to {destination} names a gateway twice; once is enough")
         for j, written in enumerate(route.via):
             _check_via(node, written, destination, (*path, "via", j), neighbours, problems)
-        via = tuple(IPAddress(text) for text in route.via if text is not None and _is_address(text))
+        via = tuple(IPAddress(text) for text in route.via if text is not None and is_address(text))
         read[destination] = Route(destination=destination, via=via)
     return tuple(read.values())
 
 
-def _destination(text: str, path: Path, problems: Problems) -> IPNetwork | None:
+def read_prefix(text: str, path: Path, problems: Problems) -> IPNetwork | None:
+    """A network, with no bits set behind its prefix."""
     network = _parse(text, path, problems)
     if network is not None and network.ip != network.network:
         problems.add(path, f"{text} has bits set behind its prefix; the network is {network.cidr}")
@@ -219,7 +220,7 @@ def _check_via(
 ) -> None:
     if text is None:
         return
-    if not _is_address(text):
+    if not is_address(text):
         problems.add(path, f"{text!r} is not an address, as in 172.16.0.2")
     elif (via := IPAddress(text)).version != destination.version:
         problems.add(path, f"gateway {via} is IPv{via.version} and {destination} is IPv{destination.version}")
@@ -227,5 +228,6 @@ def _check_via(
         problems.add(path, wrong)
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether the text is an address, of either version, without a prefix length."""
     return valid_ipv4(text, INET_PTON) or valid_ipv6(text)

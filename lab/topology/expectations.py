@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lab.model.expectation import Expectation, Layer
+from lab.model.link import Link
 from lab.model.roles import Role
 from lab.topology.document import Path
 from lab.topology.problems import Problems, near
@@ -75,6 +76,14 @@ def _compare(wire: Wire, expectation: Expectation, problems: Problems) -> None:
             f"{wire.segment} does not encrypt, which counts as clear; expect `{{show: macsec, integrity_only: true}}`"
         )
         problems.warn(wire.path, text)
+
+
+def compare_tunnels(links: Sequence[Link], has_tunnels: bool, problems: Problems) -> None:
+    """The same for IPsec, which is no link's own."""
+    for link in links:
+        if link.expect is not None and Layer.IPSEC in link.expect.layers and not has_tunnels:
+            text = f"{link.segment} is expected to show ipsec and there are no `connections:`; it will be violated"
+            problems.warn(("expect", link.segment), text)
 
 
 def read_traffic(

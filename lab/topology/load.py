@@ -9,7 +9,7 @@ from lab.errors import InputError, Problem
 from lab.model.topology import Topology
 from lab.topology import document
 from lab.topology.problems import Problems
-from lab.topology.reach import stops
+from lab.topology.reach import stops, tunnel_stops
 from lab.topology.resolve import resolve
 from lab.topology.shape import shape
 
@@ -49,4 +49,7 @@ def loads(text: str, file: str = "<text>") -> Topology:
     for i, (a, b) in enumerate(topology.traffic):
         for stop in stops(topology, a, b):
             problems.warn(("traffic", i), stop)
+    for i, connection in enumerate(topology.connections):
+        for stop in tunnel_stops(topology, connection):
+            problems.warn(("connections", i), stop)
     return replace(topology, warnings=problems.in_order(problems.warnings))

@@ -50,6 +50,13 @@ DEVICE = NameRule(
     "up to 11 lower-case letters, digits and hyphens, a letter first, and not lo, all or default",
 )
 
+# As Azure has it; also what nft takes as a comment.
+RESOURCE = NameRule(
+    "a resource of Azure's",
+    re.compile(r"(?=.{1,80}\Z)[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?"),
+    "up to 80 letters, digits, underscores, periods and hyphens; a letter or digit first, no period or hyphen last",
+)
+
 
 def default_segment(a: str, b: str) -> str:
     """A segment's name, from the nodes that it joins, in the order written."""

@@ -12,6 +12,7 @@ from typing import ClassVar
 from netaddr import EUI, IPAddress, IPNetwork
 
 from lab.model.impairment import Impairment
+from lab.topology.network_operations import NetworkOperation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +190,96 @@ class BringUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreateTunnelDevice:
+    """Make the TUN through which a gateway takes and gives what goes through a tunnel. Nothing in clear leaves it."""
+
+    kind: ClassVar[str] = "create-tunnel-device"
+    node: str
+    device: str
+    connection: str
+    mtu: int
+
+    def __str__(self) -> str:
+        return f"{self.node}: create TUN {self.device} of MTU {self.mtu} for {self.connection}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"delete {self.node}:{self.device}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddTunnelRoute:
+    """Route a prefix into a tunnel; several tunnels share the load by flow."""
+
+    kind: ClassVar[str] = "add-tunnel-route"
+    node: str
+    destination: IPNetwork
+    devices: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.node}: route {self.destination} into {' and '.join(self.devices)}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"delete the route of {self.node} to {self.destination}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartDriver:
+    """Start the process that carries a node's frames on these segments, and what goes through these tunnels."""
+
+    kind: ClassVar[str] = "start-driver"
+    node: str
+    segments: tuple[str, ...]
+    connections: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.node}: start the driver of {', '.join((*self.segments, *self.connections))}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"stop the driver of {self.node}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddRoute:
+    """Add a static route; several next hops share the load by flow."""
+
+    kind: ClassVar[str] = "add-route"
+    node: str
+    destination: IPNetwork
+    via: tuple[IPAddress, ...]
+
+    def __str__(self) -> str:
+        return f"{self.node}: route {self.destination} via {' and '.join(map(str, self.via))}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"delete the route of {self.node} to {self.destination}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartTunnels:
+    """Let a gateway begin to negotiate these connections, and wait a while until they are up."""
+
+    kind: ClassVar[str] = "start-tunnels"
+    node: str
+    connections: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.node}: begin to negotiate {', '.join(self.connections)}"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"close {', '.join(self.connections)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TakeDown:
     """Set a device down. No plan has it; it is how a link is cut while a lab runs."""
 
@@ -229,59 +320,6 @@ class ImpairWire:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartDriver:
-    """Start the process that carries a node's tagged or protected frames on these segments."""
-
-    kind: ClassVar[str] = "start-driver"
-    node: str
-    segments: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.node}: start the driver of {', '.join(self.segments)}"
-
-    @property
-    def undo(self) -> str:
-        """What undoes it."""
-        return f"stop the driver of {self.node}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddRoute:
-    """Add a static route; several next hops share the load by flow."""
-
-    kind: ClassVar[str] = "add-route"
-    node: str
-    destination: IPNetwork
-    via: tuple[IPAddress, ...]
-
-    def __str__(self) -> str:
-        return f"{self.node}: route {self.destination} via {' and '.join(map(str, self.via))}"
-
-    @property
-    def undo(self) -> str:
-        """What undoes it."""
-        return f"delete the route of {self.node} to {self.destination}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartBgp:
-    """Start a node's BIRD. `sessions` are its neighbours, each with its AS."""
-
-    kind: ClassVar[str] = "start-bgp"
-    node: str
-    asn: int
-    sessions: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.node}: start BIRD, AS {self.asn}, with {', '.join(self.sessions) or 'nobody'}"
-
-    @property
-    def undo(self) -> str:
-        """What undoes it."""
-        return f"end BIRD of {self.node}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AwaitSecured:
     """Wait until MKA has secured these segments, for at most so many seconds; then go on in any case."""
 
@@ -298,22 +336,6 @@ class AwaitSecured:
         return "nothing to undo"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AwaitSessions:
-    """Wait until every BGP session is established, for at most so many seconds; then go on in any case."""
-
-    kind: ClassVar[str] = "await-sessions"
-    seconds: int
-
-    def __str__(self) -> str:
-        return f"wait up to {self.seconds} s for the BGP sessions"
-
-    @property
-    def undo(self) -> str:
-        """What undoes it."""
-        return "nothing to undo"
-
-
 Operation = (
     GenerateSecret
     | CreateNamespace
@@ -322,13 +344,15 @@ Operation = (
     | DisableOffloads
     | StartCapture
     | CreateControlledPort
+    | CreateTunnelDevice
     | AddAddress
     | BringUp
-    | TakeDown
-    | ImpairWire
     | StartDriver
     | AddRoute
-    | StartBgp
     | AwaitSecured
-    | AwaitSessions
+    | AddTunnelRoute
+    | StartTunnels
+    | TakeDown
+    | ImpairWire
+    | NetworkOperation
 )

@@ -1,7 +1,8 @@
 """From the model to the operations that stand it up, in the order in which they are applied.
 
-The order carries two promises: a capture runs before its wire comes up, so no frame escapes it; and IPv6 is off before
-a link comes up, so no frame is on a wire that the topology did not ask for.
+The order carries three promises: a capture runs before its wire comes up, so no frame escapes it; IPv6 is off before
+a link comes up, so no frame is on a wire that the topology did not ask for; and what is meant for a tunnel is routed
+into it before a link comes up, so it never goes in clear.
 """
 
 from __future__ import annotations
@@ -13,23 +14,26 @@ from netaddr import IPNetwork
 from lab.model.link import Interface, Link
 from lab.model.macsec import MkaKeys
 from lab.model.topology import Node, Topology
+from lab.topology.enforcement import enforce
+from lab.topology.network_operations import AwaitSessions, StartBgp
 from lab.topology.operations import (
     AddAddress,
     AddRoute,
+    AddTunnelRoute,
     AwaitSecured,
-    AwaitSessions,
     BringUp,
     CreateControlledPort,
     CreateNamespace,
+    CreateTunnelDevice,
     CreateWire,
     DisableOffloads,
     GenerateSecret,
     ImpairWire,
     Operation,
     SetSysctl,
-    StartBgp,
     StartCapture,
     StartDriver,
+    StartTunnels,
     WireEnd,
 )
 
@@ -41,12 +45,15 @@ SECURED_PATIENCE = 5
 MISTAKEN_PATIENCE = 1
 
 
-def plan(topology: Topology) -> tuple[Operation, ...]:
-    """Order everything that `up` does, so that each operation finds what it stands on."""
-    return tuple(_operations(topology))
+def plan(topology: Topology, *, limits: bool = True) -> tuple[Operation, ...]:
+    """Order everything that `up` does, so that each operation finds what it stands on.
+
+    Without `limits`, no bandwidth is limited.
+    """
+    return tuple(_operations(topology, limits=limits))
 
 
-def _operations(topology: Topology) -> Iterator[Operation]:
+def _operations(topology: Topology, *, limits: bool) -> Iterator[Operation]:
     for made in topology.generated_secrets:
         yield GenerateSecret(vault=made.vault, secret=made.secret, octets=made.octets)
     for node in topology.nodes:
@@ -54,12 +61,17 @@ def _operations(topology: Topology) -> Iterator[Operation]:
     yield from _links(topology)
     for node in topology.nodes:
         driven = tuple(link.segment for link, end in topology.interfaces(node.name) if end.controlled_device)
-        if driven:
-            yield StartDriver(node=node.name, segments=driven)
+        tunnels = tuple(connection.name for connection, _ in topology.tunnels(node.name))
+        if driven or tunnels:
+            yield StartDriver(node=node.name, segments=driven, connections=tunnels)
     for node in topology.nodes:
         for route in node.routes:
             yield AddRoute(node=node.name, destination=route.destination, via=route.via)
+    yield from enforce(topology, limits=limits)
     yield from _secured(topology)
+    for node in topology.nodes:
+        if tunnels := tuple(connection.name for connection, _ in topology.tunnels(node.name)):
+            yield StartTunnels(node=node.name, connections=tunnels)
     yield from _routing(topology)
 
 
@@ -95,8 +107,13 @@ def _links(topology: Topology) -> Iterator[Operation]:
     ends = [end for link in topology.links for end in link.ends]
     for end in ends:
         yield from _addressed(end)
+    # A link of a port pair that is Disabled stays down at Microsoft's end.
+    off = {link.b for link in topology.links if not topology.resources.is_enabled(link.segment)}
+    for node in topology.nodes:
+        yield from _tunnels(node, topology)
     for end in ends:
-        yield BringUp(node=end.node, device=end.device)
+        if end not in off:
+            yield BringUp(node=end.node, device=end.device)
     for link in topology.links:
         if (suffered := link.impairments) is not None:
             yield ImpairWire(
@@ -135,6 +152,19 @@ def _namespace(node: Node, topology: Topology) -> Iterator[Operation]:
         yield AddAddress(node=node.name, device="lo", address=address)
 
 
+def _tunnels(node: Node, topology: Topology) -> Iterator[Operation]:
+    """A node's tunnel devices, and the routes into them."""
+    routes: dict[IPNetwork, list[str]] = {}
+    for connection, end in topology.tunnels(node.name):
+        yield CreateTunnelDevice(node=node.name, device=end.device, connection=connection.name, mtu=connection.mtu)
+        yield from _bearing(node.name, end.device, end.tunnel_addresses)
+        yield BringUp(node=node.name, device=end.device)
+        for prefix in end.peer_prefixes:
+            routes.setdefault(prefix, []).append(end.device)
+    for prefix, devices in routes.items():
+        yield AddTunnelRoute(node=node.name, destination=prefix, devices=tuple(devices))
+
+
 def _speaks_ipv6(node: Node, topology: Topology) -> bool:
     ends = (end for _, end in topology.interfaces(node.name))
     return any(address.version == 6 for end in ends for address in end.addresses)
@@ -153,13 +183,17 @@ def _addressed(end: Interface) -> Iterator[Operation]:
         yield CreateControlledPort(
             node=end.node, device=end.controlled_device, wire=end.device, mac=end.mac, mtu=end.mtu
         )
-    device = end.addressed_device
-    if any(address.version == 6 for address in end.addresses):
+    yield from _bearing(end.node, end.addressed_device, end.addresses)
+    if end.controlled_device is not None:
+        yield BringUp(node=end.node, device=end.controlled_device)
+
+
+def _bearing(node: str, device: str, addresses: tuple[IPNetwork, ...]) -> Iterator[Operation]:
+    """A device's addresses, with what they ask of it."""
+    if any(address.version == 6 for address in addresses):
         # Addresses are given, so nothing is solicited and no duplicate is looked for. The link-local address stays: a
         # router asks for its neighbours from it (RFC 4861 4.3).
         for name, value in (("accept_ra", "0"), ("accept_dad", "0"), ("disable_ipv6", "0")):
-            yield SetSysctl(node=end.node, path=f"net/ipv6/conf/{device}/{name}", value=value)
-    for address in end.addresses:
-        yield AddAddress(node=end.node, device=device, address=address)
-    if end.controlled_device is not None:
-        yield BringUp(node=end.node, device=end.controlled_device)
+            yield SetSysctl(node=node, path=f"net/ipv6/conf/{device}/{name}", value=value)
+    for address in addresses:
+        yield AddAddress(node=node, device=device, address=address)

@@ -112,6 +112,59 @@ class RawLink(Written):
     )
 
 
+class RawIpsecPolicy(Written):
+    """A custom policy, in Azure's words: its eight fields, all or none of them."""
+
+    saLifeTimeSeconds: int | None = Field(default=None, examples=["saLifeTimeSeconds: 3600"])
+    saDataSizeKilobytes: int | None = Field(default=None, examples=["saDataSizeKilobytes: 102400000"])
+    ipsecEncryption: str | None = Field(default=None, examples=["ipsecEncryption: GCMAES256"])
+    ipsecIntegrity: str | None = Field(default=None, examples=["ipsecIntegrity: GCMAES256"])
+    ikeEncryption: str | None = Field(default=None, examples=["ikeEncryption: GCMAES256"])
+    ikeIntegrity: str | None = Field(default=None, examples=["ikeIntegrity: SHA384"])
+    dhGroup: str | None = Field(default=None, examples=["dhGroup: ECP384"])
+    pfsGroup: str | None = Field(default=None, examples=["pfsGroup: ECP384"])
+
+
+_PSK = "psk: https://VAULT.vault.azure.net/secrets/SECRET"
+_POLICY = "policy: {ipsecEncryption: GCMAES256, ...}"
+
+
+class RawConnectionEnd(Written):
+    """One end of a connection; what it does not say for itself is what the connection says for both."""
+
+    address: str = Field(examples=["address: 10.0.1.4"])
+    device: str | None = Field(default=None, examples=["device: ipsec0"])
+    tunnel_addresses: Texts = Field(default=[], examples=["tunnel_addresses: 169.254.21.1/30"])
+    prefixes: Texts = Field(default=[], examples=["prefixes: [10.0.0.0/16]"])
+    peer_prefixes: Texts | None = Field(default=None, examples=["peer_prefixes: [192.168.0.0/16]"])
+    psk: str | None = Field(default=None, examples=[_PSK])
+    policy: RawIpsecPolicy | None = Field(default=None, examples=[_POLICY])
+    mode: str | None = Field(default=None, examples=["mode: InitiatorOnly"])
+    dpd_timeout_seconds: int | None = Field(default=None, examples=["dpd_timeout_seconds: 45"])
+
+
+class RawConnection(Written):
+    """An IPsec tunnel between two gateways, in Azure's words where Azure has one."""
+
+    name: str = Field(examples=["name: tunnel1"])
+    ends: dict[str, RawConnectionEnd | None] = Field(
+        examples=["ends: {vpn-device: {address: 172.20.0.1}, vnet-gateway: {address: 10.0.1.4}}"]
+    )
+    psk: str | None = Field(default=None, examples=[_PSK])
+    policy: RawIpsecPolicy | None = Field(default=None, examples=[_POLICY])
+    mode: str = Field(default="Default", examples=["mode: Default"])
+    dpd_timeout_seconds: int = Field(default=45, examples=["dpd_timeout_seconds: 45"])
+    use_policy_based_traffic_selectors: bool = Field(
+        default=False, examples=["use_policy_based_traffic_selectors: false"]
+    )
+    encapsulation: str = Field(default="auto", examples=["encapsulation: udp"])
+    mtu: int = Field(default=1400, examples=["mtu: 1400"])
+    mss: int = Field(default=1350, examples=["mss: 1350"])
+    path_mtu: int | None = Field(default=None, examples=["path_mtu: 1500"])
+    replay_window: int = Field(default=1024, examples=["replay_window: 1024"])
+    allow_insecure: bool = Field(default=False, examples=["allow_insecure: false"])
+
+
 class RawSecret(Written):
     """How a secret of the lab's own vault is made."""
 
@@ -136,6 +189,9 @@ class RawTopology(Written):
     )
     nodes: dict[str, RawNode | None] = Field(examples=["nodes: {ce: {role: ce}}"])
     links: list[RawLink | None] = Field(examples=["links: [{ends: [ce:link1, msee1:link1]}]"])
+    connections: list[RawConnection | None] = Field(
+        default=[], examples=["connections: [{name: tunnel1, ends: {...}}]"]
+    )
     expect: dict[str, Annotated[RawExpect, BeforeValidator(_shown)] | None] = Field(
         default={}, examples=["expect: {ce--msee1: macsec}"]
     )

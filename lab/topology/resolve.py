@@ -14,7 +14,8 @@ from lab.model.roles import Role
 from lab.model.topology import Node, Topology
 from lab.topology import naming
 from lab.topology.addresses import Addressing, read_addresses
-from lab.topology.expectations import CLEAR, read_expectations, read_traffic
+from lab.topology.connections import read_connections
+from lab.topology.expectations import CLEAR, compare_tunnels, read_expectations, read_traffic
 from lab.topology.impairments import read_impairments
 from lab.topology.mistakes import read_mistakes
 from lab.topology.problems import Problems, near
@@ -24,6 +25,7 @@ from lab.topology.resources.read import read_resources
 from lab.topology.resources.reading import Reading
 from lab.topology.secrets import check_passwords, check_uses, read_vaults
 from lab.topology.sessions import read_bgp
+from lab.topology.tunnels import check_connections
 from lab.topology.wires import Wire, read_wires
 
 
@@ -48,6 +50,10 @@ def resolve(raw: RawTopology, problems: Problems) -> Topology:
         )
         for wire in wires
     )
+    path_mtu = min([1500, *(link.a.mtu for link in links)])
+    connections = read_connections(raw.connections, roles, wires, addressing, path_mtu, problems)
+    check_connections(connections, addressing.routes, raw.vaults, made, problems)
+    compare_tunnels(links, bool(raw.connections), problems)
     speakers = read_bgp(raw.nodes, roles, links, addressing, problems)
     check_passwords(speakers, raw.vaults, made, problems)
     resources = Resources()
@@ -74,6 +80,7 @@ def resolve(raw: RawTopology, problems: Problems) -> Topology:
             _node(name, role, addressing, speakers.get(name)) for name, role in roles.items() if role is not None
         ),
         links=links,
+        connections=connections,
         traffic=traffic,
         generated_secrets=made,
         resources=resources,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from lab.azure.bgp import PASSWORD_RULE
-from lab.azure.macsec import CKN_RULE, KeyRule, cipher_of_suite
+from lab.azure.macsec import CKN_RULE, cipher_of_suite
 from lab.errors import InputError
 from lab.model.bgp import Bgp
 from lab.model.macsec import CakChange, MacsecPolicy, MkaKeys, StaticKeys
@@ -22,15 +23,46 @@ from lab.vault.names import check_secret_name, check_vault_name, parse_secret_ur
 _OCTETS = (1, 1024)
 
 
+class ValueRule(Protocol):
+    """What a secret must hold for a use: how its text is read, and from how many random octets it can be made."""
+
+    @property
+    def text(self) -> str:
+        """The rule for people."""
+        ...
+
+    @property
+    def least(self) -> int:
+        """The fewest random octets."""
+        ...
+
+    @property
+    def most(self) -> int:
+        """The most."""
+        ...
+
+    def octets(self, value: str) -> bytes:
+        """Read a secret's value.
+
+        Raises:
+            ValueError: it breaks the rule.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretUse:
     """A use of a secret: for what (`key` is where that stands in `macsec:`), and what it must hold there."""
 
     key: tuple[str, ...]
     reference: SecretReference
-    rule: KeyRule
+    rule: ValueRule
 
     def __str__(self) -> str:
+        if self.key[0] == "psk":
+            return "shared key"
+        if self.key[0] == "password":
+            return f"MD5 key with {self.key[1]}"
         if len(self.key) == 1:
             return self.key[0].upper()
         return f"{'SAK' if self.key[0] == 'keys' else self.key[-1].upper()} of {self.key[1]}"
@@ -178,14 +210,30 @@ def check_passwords(
     problems: Problems,
 ) -> None:
     """MD5 keys of BGP sessions that are made here exist, and are no longer than one may be as hex digits."""
-    lengths = {(secret.vault, secret.secret): secret.octets for secret in made}
-    own = {vault.lower(): {secret.lower() for secret in secrets or {}} for vault, secrets in vaults.items()}
-    rule = KeyRule(text=PASSWORD_RULE.text, least=1, most=PASSWORD_RULE.most // 2)
     for node, bgp in speakers.items():
-        for neighbor in bgp.neighbors:
-            if neighbor.password is not None and neighbor.password.vault in own:
-                use = SecretUse(key=("password",), reference=neighbor.password, rule=rule)
-                _check_made(use, own[neighbor.password.vault], lengths, ("nodes", node, "bgp", "neighbors"), problems)
+        for use in passwords(bgp):
+            check_made(use, vaults, made, ("nodes", node, "bgp", "neighbors"), problems)
+
+
+def passwords(bgp: Bgp) -> Iterator[SecretUse]:
+    """The MD5 keys that a node's sessions need."""
+    for neighbor in bgp.neighbors:
+        if neighbor.password is not None:
+            yield SecretUse(key=("password", neighbor.node), reference=neighbor.password, rule=PASSWORD_RULE)
+
+
+def check_made(
+    use: SecretUse,
+    vaults: Mapping[str, Mapping[str, RawSecret | None] | None],
+    made: Sequence[GeneratedSecret],
+    path: Path,
+    problems: Problems,
+) -> None:
+    """A secret that is made here, if it is, exists and has the length that its use needs."""
+    own = {vault.lower(): {secret.lower() for secret in secrets or {}} for vault, secrets in vaults.items()}
+    lengths = {(secret.vault, secret.secret): secret.octets for secret in made}
+    if use.reference.vault in own:
+        _check_made(use, own[use.reference.vault], lengths, path, problems)
 
 
 def _check_shared(

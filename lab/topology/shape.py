@@ -40,6 +40,10 @@ _RECORDS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("links/*/impairments/a_to_b", "a direction", raw.RawImpairment),
     ("links/*/impairments/b_to_a", "a direction", raw.RawImpairment),
     ("vaults/*/*", "a secret", raw.RawSecret),
+    ("connections/*", "a connection", raw.RawConnection),
+    ("connections/*/policy", "a policy", raw.RawIpsecPolicy),
+    ("connections/*/ends/*", "an end of a connection", raw.RawConnectionEnd),
+    ("connections/*/ends/*/policy", "a policy", raw.RawIpsecPolicy),
     ("expect/*", "an expectation", raw.RawExpect),
     ("azure", "azure", raw_azure.RawAzure),
     ("azure/ports/*", "a port pair", raw_azure.RawPort),
@@ -103,6 +107,8 @@ def _cut(data: Value, path: Path) -> None:
 def _is_name(path: Path) -> bool:
     if path[0] == "azure":
         return len(path) == 3 or (len(path) == 5 and path[3] in ("subnets", "routes", "rules"))
+    if path[0] == "connections":
+        return len(path) == 4 and path[2] == "ends"
     return path[0] in ("nodes", "vaults", "expect") and (len(path) == 2 or (path[0] == "vaults" and len(path) == 3))
 
 

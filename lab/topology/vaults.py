@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.azure.bgp import PASSWORD_RULE
 from lab.azure.macsec import CKN_RULE, cipher_of_suite
 from lab.errors import InputError, Problem
 from lab.model.macsec import MacsecPolicy
 from lab.model.secret import SecretReference
 from lab.model.topology import Topology
 from lab.topology.operations import GenerateSecret
-from lab.topology.secrets import uses_of
+from lab.topology.secrets import SecretUse, passwords, uses_of
+from lab.topology.tunnels import shared_keys
 from lab.vault.records import Permission
 from lab.vault.vault import OPERATOR, Vault
 
@@ -42,7 +42,7 @@ def resolve_secrets(topology: Topology, lab_root: Path, user_root: Path, now: fl
     values: dict[SecretReference, str | None] = {}
     opened: dict[str, bytes] = {}
     problems: list[Problem] = []
-    for use in _uses(topology):
+    for what, line, use in _uses(topology):
         reference = use.reference
         try:
             if reference not in values:
@@ -51,9 +51,10 @@ def resolve_secrets(topology: Topology, lab_root: Path, user_root: Path, now: fl
                 values[reference] = vault.get_secret(reference.secret, reference.version, topology.identity, now).value
             value = values[reference]
             if value is not None:
-                opened[str(reference)] = use.octets(value)
+                opened[str(reference)] = use.rule.octets(value)
         except (InputError, ValueError) as error:
-            problems.append(Problem(file=topology.source, line=use.line, text=f"{use.what} {reference}: {error}"))
+            text = f"{what}, {use} {reference}: {error}"
+            problems.append(Problem(file=topology.source, line=line, text=text))
     if problems:
         raise InputError(problems)
     return opened
@@ -112,23 +113,14 @@ def renew_pair(ckn: SecretReference, cak: SecretReference, roots: Roots, now: fl
         roots.vault(reference.vault).rotate_secret(reference.secret, OPERATOR, now)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Use:
-    """A secret that is to be opened: for what, what it must hold, and where that is said."""
-
-    what: str
-    reference: SecretReference
-    octets: Callable[[str], bytes]
-    line: int | None = None
-
-
-def _uses(topology: Topology) -> Iterator[_Use]:
+def _uses(topology: Topology) -> Iterator[tuple[str, int | None, SecretUse]]:
+    """Every use of a secret, with what it is for and where that stands."""
     for link in topology.links:
         for use in uses_of(link.macsec, link.mistakes) if link.macsec else ():
-            what = f"{link.segment}, {use}"
-            yield _Use(what=what, reference=use.reference, octets=use.rule.octets, line=link.line)
+            yield link.segment, link.line, use
+    for connection in topology.connections:
+        for use in shared_keys(connection):
+            yield connection.name, connection.line, use
     for node in topology.nodes:
-        for neighbor in node.bgp.neighbors if node.bgp else ():
-            if neighbor.password is not None:
-                what = f"{node.name}, MD5 key of the session with {neighbor.node}"
-                yield _Use(what=what, reference=neighbor.password, octets=PASSWORD_RULE.octets)
+        for use in passwords(node.bgp) if node.bgp else ():
+            yield node.name, None, use

@@ -209,7 +209,7 @@ class Gateway:
             self.ike.handle_timer(self.now)
         if self.esp.next_timeout() <= self.now:
             self.esp.handle_timer(self.now)
-        self._settle()
+        self.speak()
 
     def _receive_ike(self) -> None:
         for octets, source in _datagrams(self.doors.ike):
@@ -231,7 +231,7 @@ class Gateway:
             return
         self.heard[_first_payload(message)] += 1
         self.ike.receive(octets, source, Endpoint(self.doors.address, port), self.now)
-        self._settle()
+        self.speak()
 
     def _receive_esp(self) -> None:
         for octets, _ in _datagrams(self.doors.esp):
@@ -242,7 +242,7 @@ class Gateway:
         if isinstance(received, Accepted):
             os.write(self.doors.tun, received.octets)
             self.ike.traffic_seen(octets[:4], self.now)
-        self._settle()
+        self.speak()
 
     def _receive_clear(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -250,7 +250,7 @@ class Gateway:
                 sent = self.esp.encapsulate_packet(os.read(self.doors.tun, 65536), self.now)
                 if isinstance(sent, Protected):
                     self._send_esp(sent)
-                self._settle()
+                self.speak()
 
     def _send_esp(self, sent: Protected) -> None:
         remote, encapsulated = self._ways[sent.flight.tunnel]
@@ -261,7 +261,8 @@ class Gateway:
 
     # ---- from engine to engine, and out ----
 
-    def _settle(self) -> None:
+    def speak(self) -> None:
+        """Send what the engines have to say, and do what they told."""
         now = self.now
         while (happened := self.esp.next_event()) is not None:
             if isinstance(happened, SaSoftExpired | SaHardExpired):

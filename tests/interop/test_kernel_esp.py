@@ -58,8 +58,8 @@ def guest(kernel_guest: Path) -> Iterator[Guest]:
         yield running
 
 
-def kernel_side(guest: Guest, suite: EspSuite, cipher: str, hmac: tuple[str, int] | None) -> None:
-    """A tunnel in the guest, one SA in each direction."""
+def kernel_side(guest: Guest, suite: EspSuite, cipher: str, hmac: tuple[str, int] | None, *, before: int = 0) -> None:
+    """A tunnel in the guest, one SA in each direction, which both have come as far as the sequence number `before`."""
     commands = ["set -e", "ip xfrm state flush", "ip xfrm policy flush"]
     for spi, source, destination, first in (
         (KERNEL_SPI, KERNEL_OUTER, OUR_OUTER, 1),
@@ -73,7 +73,8 @@ def kernel_side(guest: Guest, suite: EspSuite, cipher: str, hmac: tuple[str, int
             algorithms += f" auth-trunc '{hmac[0]}' 0x{keys.integrity.reveal().hex()} {hmac[1]}"
         commands.append(
             f"ip xfrm state add src {source} dst {destination} proto esp spi {spi:#x} mode tunnel "
-            f"{'flag esn ' if suite.esn else ''}replay-window 32 {algorithms}"
+            f"{'flag esn ' if suite.esn else ''}replay-window 32 "
+            f"replay-seq {before} replay-oseq {before} {algorithms}"
         )
     for direction, inner, outer in (
         ("out", (KERNEL_INNER, OUR_INNER), (KERNEL_OUTER, OUR_OUTER)),
@@ -89,7 +90,7 @@ def kernel_side(guest: Guest, suite: EspSuite, cipher: str, hmac: tuple[str, int
 class Gateway:
     """Our end of the cable: an engine, and behind it a host that pings and answers pings."""
 
-    def __init__(self, nic: Nic, suite: EspSuite) -> None:
+    def __init__(self, nic: Nic, suite: EspSuite, *, before: int = 0) -> None:
         self.nic = nic
         self.engine = EspEngine([protect_all("kernel")])
         self.outer = EchoHost(OUR_MAC, OUR_OUTER)
@@ -105,9 +106,9 @@ class Gateway:
                 spi=spi, tunnel=tunnel, suite=suite, keys=keys_of(suite, first), local=local, remote=remote
             )
             if spi == OUR_SPI:
-                self.engine.sad.add_outbound(OutboundSa(of, 0.0, os.urandom))
+                self.engine.sad.add_outbound(OutboundSa(of, 0.0, os.urandom, next_sequence=before + 1))
             else:
-                self.engine.sad.add_inbound(InboundSa(of, 0.0))
+                self.engine.sad.add_inbound(InboundSa(of, 0.0, next_sequence=before + 1))
 
     def send(self, frame: bytes) -> None:
         """Seal the packet of a frame, and send it."""
@@ -169,3 +170,18 @@ def test_pings_both_ways(guest: Guest, suite: EspSuite, cipher: str, hmac: tuple
     assert not gateway.engine.counters.discarded
     refused = guest.shell("cat /proc/net/xfrm_stat")
     assert [line for line in refused.splitlines() if line.split()[-1] != "0"] == []
+
+
+@pytest.mark.parametrize(("suite", "cipher", "hmac"), [row for row in SUITES if row[0].esn], ids=str)
+def test_extended_sequence_numbers_cross_the_half(
+    guest: Guest, suite: EspSuite, cipher: str, hmac: tuple[str, int] | None
+) -> None:
+    """The upper 32 bits become 1 on both sides, in the middle of pings."""
+    before = 2**32 - 6
+    kernel_side(guest, suite, cipher, hmac, before=before)
+    gateway = Gateway(guest.nic[0], suite, before=before)
+    for sequence in range(1, 13):
+        assert gateway.ping(sequence, 56), f"no reply to ping {sequence}"
+    (sending,) = gateway.engine.sad.outbound("kernel")
+    assert sending.next_sequence == before + 13 > 2**32
+    assert not gateway.engine.counters.discarded

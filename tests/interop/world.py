@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from lab.host.devices import open_tun
+from lab.host.devices import disable_offloads, open_tun
 from lab.host.isolation import become_first_process, isolate
 from lab.host.namespaces import Place
 from lab.host.packet import open_packet_socket
@@ -55,9 +55,10 @@ class World:
             self.shell(place, "ip link set lo up; echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6")
 
     def join(self, a: str, b: str, *, device: str = "wire0") -> None:
-        """A wire between two places, with an end called `device` in each, up and without checksum offload."""
+        """A wire between two places, with an end called `device` in each, up and without offloads."""
         self.call(a, _wire, device, b)
         for place in (a, b):
+            self.call(place, _whole, device)
             self.run(place, "ip", "link", "set", device, "up")
 
     def call(self, place: str, function: Callable[..., Made], *arguments: object) -> Made:
@@ -209,6 +210,11 @@ def _wire(device: str, other: str) -> Made:
     peer = f"/proc/self/fd/{_places[other].net}"
     command = ["ip", "link", "add", device, "type", "veth", "peer", "name", device, "netns", peer]
     subprocess.run(command, check=True, pass_fds=(_places[other].net,))
+    return None, ()
+
+
+def _whole(device: str) -> Made:
+    disable_offloads(device, ("tso", "gso", "gro", "tx-checksum"))
     return None, ()
 
 

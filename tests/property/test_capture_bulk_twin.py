@@ -16,6 +16,7 @@ from lab.capture.frame import Frame
 from lab.capture.keys import Key
 from lab.capture.source import open_capture
 from lab.coverage.bulk import Bulk
+from lab.coverage.fast import Fast
 from lab.coverage.judge import watch
 from lab.coverage.observe import Observation, Observer
 from lab.coverage.opening import Learning, Openers
@@ -49,7 +50,7 @@ def in_bulk(path: Path, keys: Sequence[Key], expect: Expectation | None) -> Obse
         for frame in capture:
             learned.frame(frame)
     observer = Observer(Openers(keys, learned, reveal=False), tokens=Tokens(()), watch=watch(expect))
-    bulk = Bulk(observer)
+    bulk = Bulk(observer, Fast(observer.openers, observer.tokens))
     with open_capture(path) as capture:
         for burst in capture.bursts():
             bulk.burst(burst)

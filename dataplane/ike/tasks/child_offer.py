@@ -136,7 +136,7 @@ def answer(
         Refusal: selectors, proposals or groups do not meet.
     """
     policy, local, remote = _choose_policy(policies, message)
-    acceptable = policy.proposals
+    acceptable = policy.acceptable
     if in_auth:
         acceptable = tuple(proposal.without(TransformType.KE) for proposal in acceptable)
     chosen = agree(message.one(SecurityAssociation).proposals, acceptable)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from lab.model.resources import Resources
+from lab.topology.document import Path
+from lab.topology.naming import RESOURCE
 from lab.topology.resources.circuits import read_circuits
 from lab.topology.resources.connections import read_connections, read_local_gateways
 from lab.topology.resources.gateways import read_gateways
@@ -15,6 +17,7 @@ from lab.topology.resources.security_groups import read_security_groups
 
 def read_resources(reading: Reading) -> Resources:
     """Everything under `azure:`."""
+    _check_names(reading)
     ports = read_ports(reading)
     circuits = read_circuits(reading, {port.name: port for port in ports})
     networks = read_networks(reading)
@@ -35,3 +38,18 @@ def read_resources(reading: Reading) -> Resources:
         route_tables=read_route_tables(reading, networks, gateways),
         security_groups=read_security_groups(reading, networks, local_gateways),
     )
+
+
+def _check_names(reading: Reading) -> None:
+    for kind in type(reading.raw).model_fields:
+        for name, raw in getattr(reading.raw, kind).items():
+            path: Path = ("azure", kind, name)
+            _check_name(name, path, reading)
+            for inner in ("subnets", "routes", "rules"):
+                for within in getattr(raw, inner, {}):
+                    _check_name(within, (*path, inner, within), reading)
+
+
+def _check_name(name: str, path: Path, reading: Reading) -> None:
+    if wrong := RESOURCE.wrong(name):
+        reading.problems.add(path, wrong)

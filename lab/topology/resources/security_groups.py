@@ -93,6 +93,7 @@ def _defaults(tags: dict[str, Networks]) -> tuple[FilterRule, ...]:
             destinations=tags[destination],
             source_ports=None,
             destination_ports=None,
+            written=(source, destination),
         )
         for name, priority, direction, access, source, destination in DEFAULT_RULES
     )
@@ -125,7 +126,12 @@ def _rule(name: str, raw: RawFilterRule, path: Path, tags: dict[str, Networks], 
         destinations=destinations,
         source_ports=source_ports,
         destination_ports=destination_ports,
+        written=(_joined(raw.source), _joined(raw.destination)),
     )
+
+
+def _joined(written: Sequence[str | None]) -> str:
+    return " ".join(text for text in written if text is not None)
 
 
 def _networks(written: Sequence[str | None], path: Path, tags: dict[str, Networks], reading: Reading) -> Networks:

@@ -71,7 +71,8 @@ def test_identities_differ(rig: Rig, by_us: bool, whose: str) -> None:
 
 
 @EITHER
-def test_no_common_ike_proposal(rig: Rig, by_us: bool) -> None:
+def test_no_common_ike_proposal(rig: Rig, by_us: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dataplane.ike.tasks.ike_sa_init.HINT_SECONDS", 0.5)
     gateway = rig.prepare(ours={"ike": IkePolicy(proposals=(MODERN.ike(),))})
     hint = attempt(rig, gateway, by_us=by_us, kind=PeerHint)
     assert hint.cause is Cause.NO_PROPOSAL_CHOSEN

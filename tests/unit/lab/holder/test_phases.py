@@ -29,6 +29,8 @@ def test_nothing_is_lost_doubled_or_put_in_another_order(path: Path) -> None:
     cut = phases(operations)
     assert [operation for phase in cut for operation in phase.operations] == operations
     for phase in cut:
-        kinds = (phase.wired, phase.captures, phase.drivers, phase.secured, phase.speakers, phase.awaited)
+        kinds = (
+            phase.wired, phase.captures, phase.drivers, phase.secured, phase.tunnels, phase.speakers, phase.awaited,
+        )  # fmt: skip
         assert sum(bool(kind) for kind in kinds) == 1, "a phase is of one kind, so its order is kept"
         assert sum(map(len, kinds)) == len(phase.operations)

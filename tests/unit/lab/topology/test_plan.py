@@ -12,15 +12,18 @@ from lab.topology.load import load, loads
 from lab.topology.operations import (
     AddAddress,
     AddRoute,
+    AddTunnelRoute,
     BringUp,
     CreateControlledPort,
     CreateNamespace,
+    CreateTunnelDevice,
     CreateWire,
     GenerateSecret,
     Operation,
     SetSysctl,
     StartCapture,
     StartDriver,
+    StartTunnels,
 )
 from lab.topology.plan import plan
 from lab.topology.render import as_document, as_text
@@ -41,6 +44,7 @@ def index(operations: tuple[Operation, ...], kind: type[Operation]) -> list[int]
 def test_whatever_an_operation_touches_was_made_before_it(topology: Topology) -> None:
     nodes: set[str] = set()
     devices: set[tuple[str, str]] = set()
+    driven: set[str] = set()
     for operation in plan(topology):
         match operation:
             case CreateNamespace(node=node):
@@ -55,9 +59,20 @@ def test_whatever_an_operation_touches_was_made_before_it(topology: Topology) ->
             case CreateControlledPort(node=node, device=device, wire=wire):
                 assert (node, wire) in devices
                 devices.add((node, device))
+            case CreateTunnelDevice(node=node, device=device):
+                assert node in nodes
+                assert (node, device) not in devices
+                devices.add((node, device))
+            case AddTunnelRoute(node=node, devices=into):
+                assert {(node, device) for device in into} <= devices
+            case StartTunnels(node=node):
+                assert node in driven
             case AddAddress() | BringUp() | StartCapture():
                 assert (operation.node, operation.device) in devices
-            case SetSysctl() | StartDriver() | AddRoute():
+            case StartDriver(node=node):
+                assert node in nodes
+                driven.add(node)
+            case SetSysctl() | AddRoute():
                 assert operation.node in nodes
 
 
@@ -91,17 +106,34 @@ def test_everything_of_the_model_is_in_the_plan(topology: Topology) -> None:
     wanted = [(node.name, "lo", address) for node in topology.nodes for address in node.loopback_addresses]
     for link in topology.links:
         wanted += [(end.node, end.addressed_device, address) for end in link.ends for address in end.addresses]
+    for connection in topology.connections:
+        wanted += [(end.node, end.device, address) for end in connection.ends for address in end.tunnel_addresses]
     assert sorted(map(str, addresses)) == sorted(map(str, wanted))
     assert len(index(operations, AddRoute)) == sum(len(node.routes) for node in topology.nodes)
     made = [(o.vault, o.secret, o.octets) for o in operations if isinstance(o, GenerateSecret)]
     assert made == [(secret.vault, secret.secret, secret.octets) for secret in topology.generated_secrets]
 
 
+def test_what_is_meant_for_a_tunnel_is_routed_into_it_before_a_wire_comes_up(topology: Topology) -> None:
+    operations = plan(topology)
+    wires = {(end.node, end.device) for link in topology.links for end in link.ends}
+    raised = [i for i, o in enumerate(operations) if isinstance(o, BringUp) and (o.node, o.device) in wires]
+    assert max(index(operations, AddTunnelRoute), default=-1) < min(raised)
+    routed = {
+        (o.node, o.destination, device) for o in operations if isinstance(o, AddTunnelRoute) for device in o.devices
+    }
+    ends = [end for connection in topology.connections for end in connection.ends]
+    assert routed == {(end.node, prefix, end.device) for end in ends for prefix in end.peer_prefixes}
+
+
 def test_drivers_start_for_what_is_tagged_or_protected_and_nothing_else(topology: Topology) -> None:
-    driven = {o.node: o.segments for o in plan(topology) if isinstance(o, StartDriver)}
+    driven = {o.node: (o.segments, o.connections) for o in plan(topology) if isinstance(o, StartDriver)}
+    begun = {o.node: o.connections for o in plan(topology) if isinstance(o, StartTunnels)}
     for node in topology.nodes:
         wanted = tuple(link.segment for link, end in topology.interfaces(node.name) if end.controlled_device)
-        assert driven.get(node.name, ()) == wanted
+        tunnels = tuple(connection.name for connection, _ in topology.tunnels(node.name))
+        assert driven.get(node.name, ((), ())) == (wanted, tunnels)
+        assert begun.get(node.name, ()) == tunnels
 
 
 def test_operations_of_a_kind_come_in_few_runs(topology: Topology) -> None:

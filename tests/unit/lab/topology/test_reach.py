@@ -21,11 +21,41 @@ def test_shipped_traffic_arrives(path: Path) -> None:
 
 
 def test_one_of_two_next_hops_that_leads_nowhere_is_enough_to_stop() -> None:
-    text = (TOPOLOGIES / "expressroute-direct.yaml").read_text()
-    cut = text.replace("      - {to: 10.0.0.0/16, via: 100.64.0.6}\n", "")
+    text = """
+name: two
+nodes:
+  a: {role: host, routes: [{to: 10.0.9.0/24, via: 10.0.1.2}]}
+  r: {role: router, routes: [{to: 10.0.9.0/24, via: [10.0.2.2, 10.0.3.2]}]}
+  s1: {role: router, routes: [{to: 10.0.9.0/24, via: 10.0.4.2}, {to: 10.0.1.0/24, via: 10.0.2.1}]}
+  s2: {role: router, routes: [{to: 10.0.1.0/24, via: 10.0.3.1}]}
+  b: {role: host, addresses: 10.0.9.9/32, routes: [{to: 10.0.1.0/24, via: 10.0.4.1}]}
+links:
+  - {ends: [a:r, r:a], addresses: [10.0.1.1/24, 10.0.1.2/24]}
+  - {ends: [r:s1, s1:r], addresses: [10.0.2.1/24, 10.0.2.2/24]}
+  - {ends: [r:s2, s2:r], addresses: [10.0.3.1/24, 10.0.3.2/24]}
+  - {ends: [s1:b, b:s1], addresses: [10.0.4.1/24, 10.0.4.2/24]}
+expect: {"*": clear}
+traffic: [[a, b]]
+"""
+    (warning,) = loads(text).warnings
+    assert warning.text == "what a sends to b (10.0.9.9) stops: s2 has no route to it"
+
+
+@pytest.mark.parametrize(
+    ("taken", "stops_at"),
+    [
+        ("      - {to: 10.0.1.5/32, via: 203.0.113.2}\n", "10.0.1.5) stops: vpn-device has no route to it"),
+        ("      - {to: 10.0.1.5/32, via: 172.16.0.6}\n", "10.0.1.5) stops: ce has no route to it"),
+        ("      - {to: 172.20.0.2/32, via: 100.64.0.5}\n", "172.20.0.2) stops: vnet-gateway has no route to it"),
+    ],
+)
+def test_a_tunnel_whose_end_is_not_reached_is_told(taken: str, stops_at: str) -> None:
+    text = (TOPOLOGIES / "expressroute-direct-modern.yaml").read_text()
+    cut = text.replace(taken, "")
     assert cut != text
     (warning,) = loads(cut).warnings
-    assert warning.text == "what onprem sends to workload (10.0.2.4) stops: msee2 has no route to it"
+    assert "to the other end of tunnel2 (" in warning.text
+    assert warning.text.endswith(stops_at)
 
 
 def chain(routers: int) -> Topology:

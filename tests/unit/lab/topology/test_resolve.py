@@ -60,8 +60,11 @@ def test_shipped_topologies_load_under_their_own_name(path: Path) -> None:
     assert topology.description
     assert topology.traffic
     assert all(link.expect is not None for link in topology.links)
-    # The negative control is the only one that warns.
-    assert bool(topology.warnings) == (path.stem == "clear")
+    # The negative control warns, and weak groups do.
+    warned = [warning.text for warning in topology.warnings]
+    weak = [text for text in warned if "a 1024-bit group is within reach" in text]
+    assert (len(weak) == 2) == (path.stem in ("expressroute-circuit", "expressroute-direct"))
+    assert (warned != weak) == (path.stem == "clear")
 
 
 def test_direct_bears_the_guides_addresses() -> None:
@@ -79,9 +82,13 @@ def test_direct_bears_the_guides_addresses() -> None:
         assert (link.macsec.cipher_suite, link.bandwidth_gbps) == ("GCM-AES-XPN-256", 100)
         assert link.tag.vids == (10, 100)
         assert (link.a.wire_mtu, link.a.mtu) == (1540, 1500)
-        assert link.expect == Expectation(layers=(Layer.MACSEC,))
-    share = [route for route in topology.node("ce").routes if route.destination == IPNetwork("10.0.0.0/16")]
-    assert [route.via for route in share] == [(IPAddress("172.16.0.2"), IPAddress("172.16.0.6"))]
+        assert link.expect == Expectation(layers=(Layer.MACSEC, Layer.IPSEC))
+    outer = {str(route.destination): route.via for route in topology.node("ce").routes}
+    assert outer["10.0.1.4/32"] == (IPAddress("172.16.0.2"),)
+    assert outer["10.0.1.5/32"] == (IPAddress("172.16.0.6"),)
+    assert [(str(each.a.address), str(each.b.address)) for each in topology.connections] == [
+        ("172.20.0.1", "10.0.1.4"), ("172.20.0.2", "10.0.1.5"),
+    ]  # fmt: skip
 
 
 def test_a_bare_link() -> None:

@@ -50,7 +50,7 @@ def test_generated_secrets_are_new_each_time_and_as_long_as_said(tmp_path: Path)
     for name in ("first", "second"):
         generate(topology, tmp_path / name)
         opened.append(resolve_secrets(topology, tmp_path / name, tmp_path / "none", now=2.0))
-    assert [len(value) for value in opened[0].values()] == [32] * 4
+    assert [len(value) for value in opened[0].values()] == [32] * 4 + [64] * 2
     assert not set(opened[0].values()) & set(opened[1].values())
     assert opened[0].keys() == opened[1].keys()
 

@@ -1,0 +1,259 @@
+"""An IPsec gateway: its tunnels, its outer ports, and IKE, as a part of a node's driver.
+
+What comes to UDP port 500 is IKE; on port 4500 a marker of four zeros tells IKE from ESP (RFC 3948 2.2); ESP without
+UDP has IP protocol 50. ESP goes to the tunnel that its SPI belongs to.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final, Protocol, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dataplane.batch import Batch
+from dataplane.esp.engine import EspEngine
+from dataplane.esp.events import Audited
+from dataplane.ike.nat import Endpoint
+from dataplane.wire.udp import IKE_PORT, KEEPALIVE, NATT_PORT, NON_ESP_MARKER
+from lab.errors import InputError
+from lab.host.channel import Message
+from lab.host.outer import OuterSocket
+from lab.host.tap import Kind, TunTapPort
+from lab.model.topology import Topology
+from lab.nodes.audit import Audit
+from lab.nodes.keying import Keying
+from lab.nodes.loop import Loop
+from lab.nodes.peers import peer_of
+from lab.nodes.tunnel import TunnelEnd
+from lab.nodes.vpnstatus import connection_status
+from lab.ports.keep import keep
+from lab.ports.outer import ESP_PORT, GREATEST_ESP_OVERHEAD, OuterPort, packets_a_message
+from lab.ports.port import Port
+
+# Enough messages of packets to make the fixed cost of a turn small, few enough to stay in the processor's cache.
+_MESSAGES: Final = 2
+_LEAST_SLOTS: Final = 16
+
+
+class Line(Protocol):
+    """What a gateway says to process 1."""
+
+    def event(self, name: str, **fields: object) -> None:
+        """Tell the event log."""
+        ...
+
+    def write_keys(self, records: Iterable[Mapping[str, object]]) -> None:
+        """Return when these objects are in the key log."""
+        ...
+
+
+def _attach(device: str) -> Port:
+    return TunTapPort(device, Kind.TUN)
+
+
+@final
+class Gateway:
+    """A gateway of a topology. `listen` opens an outer port, `attach` a tunnel's device."""
+
+    kind: Final = "gateways"
+
+    def __init__(
+        self,
+        node: str,
+        topology: Topology,
+        secrets: Mapping[str, bytes],
+        line: Line,
+        *,
+        listen: Callable[[Endpoint], OuterPort] = OuterSocket,
+        attach: Callable[[str], Port] = _attach,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Open everything.
+
+        Raises:
+            InputError: a secret is not there.
+            MachineError: a device or an address is not there, or may not be used.
+        """
+        self.name: Final = node
+        self.key_records: Sequence[Mapping[str, object]] = ()
+        self._clock = clock
+        self._audit: Final = Audit(line.event)
+        self._strays: Final = EspEngine()
+        self._set_aside: Final = {"keepalive": 0, "too short": 0}
+        self._ports: Final[dict[Endpoint, OuterPort]] = {}
+        made = []
+        addresses = _addresses(topology, node)
+        mine = topology.tunnels(node)
+        slots = max(_LEAST_SLOTS, _MESSAGES * packets_a_message(max(each.mtu for each, _ in mine)))
+        greatest = max(max(each.mtu, each.path_mtu) for each, _ in mine)
+        self._clear, self._wire, self._part = _work_space(slots, greatest)
+        try:
+            for address in dict.fromkeys(str(end.address) for _, end in mine):
+                for port in (IKE_PORT, NATT_PORT, ESP_PORT):
+                    self._ports[Endpoint(address, port)] = listen(Endpoint(address, port))
+            for connection, end in mine:
+                peer = peer_of(connection, end, secrets)
+                own = [ip_address(str(each.ip)) for each in end.tunnel_addresses]
+                tun = attach(end.device)
+                made.append((TunnelEnd(connection, end, tun, self._clear, self._wire, [*own, *addresses]), peer))
+        except BaseException:
+            _close(self._ports.values(), (tunnel for tunnel, _ in made))
+            raise
+        self.keying: Final = Keying(made, self._ports, line.write_keys, line.event, self._audit)
+
+    # ---- the part ----
+
+    def join(self, loop: Loop) -> None:
+        """Begin to listen, and to move packets; negotiation begins when `begin` is asked for."""
+        self._clock = loop.clock
+        for port in self._ports.values():
+            loop.watch(port, functools.partial(self.inward, port))
+        for tunnel in self.keying.tunnels.values():
+            loop.watch(tunnel.tun, functools.partial(self.outward, tunnel))
+        loop.time(self.keying)
+
+    def status(self) -> dict[str, object]:
+        """Each connection, the outer ports, and what belongs to no connection."""
+        now = self._clock()
+        discarded = {str(reason): count for reason, count in self._strays.counters.discarded.items()}
+        return {
+            "connections": {name: connection_status(self.keying, name, now) for name in self.keying.tunnels},
+            "ports": {str(local): asdict(port.counters) for local, port in self._ports.items()},
+            "strays": {**discarded, **self._set_aside},
+            "ike_discarded": dict(self.keying.ike.discarded),
+            "audits_untold": self._audit.untold,
+        }
+
+    def command(self, verb: str, fields: Message) -> object:
+        """Do what is asked: `begin`; `up`, `down` and `rekey` of a `connection`.
+
+        Raises:
+            InputError: there is no such verb or connection, or it cannot be done now.
+        """
+        now = self._clock()
+        if verb == "begin":
+            self.keying.begin(now)
+            return None
+        if verb not in ("up", "down", "rekey"):
+            raise InputError(f"a gateway knows no verb {verb!r}; it knows begin, up, down and rekey")
+        name = fields.get("connection")
+        if not isinstance(name, str) or name not in self.keying.tunnels:
+            raise InputError(f"{self.name} has no connection {name!r}; it has {', '.join(self.keying.tunnels)}")
+        if verb == "rekey":
+            rekeyed = self.keying.rekey(name, ike=fields.get("what") == "ike", now=now)
+            if not rekeyed:
+                raise InputError(f"{name} has nothing to rekey at {self.name}: it is not connected")
+            return {"rekeyed": rekeyed}
+        (self.keying.up if verb == "up" else self.keying.down)(name, now)
+        return connection_status(self.keying, name, now)
+
+    def close(self) -> None:
+        """Close every port."""
+        _close(self._ports.values(), self.keying.tunnels.values())
+
+    # ---- packets ----
+
+    def outward(self, tunnel: TunnelEnd) -> bool:
+        """Protect and send what waits at a tunnel, one batch; true when more may wait."""
+        now = self._clock()
+        more = tunnel.outward(now)
+        self.keying.hear(tunnel, now)
+        return more
+
+    def inward(self, port: OuterPort) -> bool:
+        """Take what waits at an outer port, one batch; true when more may wait."""
+        wire, now = self._wire, self._clock()
+        received = port.receive(wire)
+        if not received:
+            return False
+        if port.local.port == IKE_PORT:
+            for index in range(received):
+                self.keying.receive(bytes(wire[index]), port.source(index), port.local, now)
+            return received == wire.slots
+        tos = port.tos()
+        heads = _heads(wire)[:received]
+        if port.local.port == NATT_PORT and (not heads.all() or min(wire.lengths[:received]) < len(NON_ESP_MARKER)):
+            tos = self._divert_ike(port, wire, tos, now)
+            heads = _heads(wire)[: wire.count]
+        if wire.count:
+            self._dispatch(wire, heads.tolist(), tos, now)
+        return received == wire.slots
+
+    def _divert_ike(self, port: OuterPort, wire: Batch, tos: Sequence[int] | None, now: float) -> Sequence[int] | None:
+        """Take IKE messages and keepalives out of what came to port 4500 (RFC 3948 2.2, 2.3)."""
+        messages, others = [], []
+        for index, payload in enumerate(wire):
+            if len(payload) < len(NON_ESP_MARKER):
+                self._set_aside["keepalive" if bytes(payload) == KEEPALIVE else "too short"] += 1
+            elif payload[: len(NON_ESP_MARKER)] == NON_ESP_MARKER:
+                messages.append((bytes(payload), port.source(index)))
+            else:
+                others.append(index)
+        if tos is not None:
+            tos = [tos[index] for index in others]
+        keep(wire, others)
+        for octets, source in messages:
+            self.keying.receive(octets, source, port.local, now)
+        return tos
+
+    def _dispatch(self, wire: Batch, spis: list[int], tos: Sequence[int] | None, now: float) -> None:
+        """Give ESP packets to the tunnels of their SPIs."""
+        by_spi = self.keying.by_spi
+        first = by_spi.get(spis[0])
+        if spis.count(spis[0]) == len(spis):
+            self._deliver(first, wire, tos, now)
+            return
+        groups: dict[TunnelEnd | None, list[int]] = {}
+        for index, spi in enumerate(spis):
+            groups.setdefault(by_spi.get(spi), []).append(index)
+        if len(groups) == 1:
+            self._deliver(first, wire, tos, now)
+            return
+        part = self._part
+        for tunnel, indexes in groups.items():
+            part.rows[: len(indexes)] = wire.rows[indexes]
+            part.lengths[: len(indexes)] = [wire.lengths[index] for index in indexes]
+            part.count = len(indexes)
+            self._deliver(tunnel, part, None if tos is None else [tos[index] for index in indexes], now)
+
+    def _deliver(self, tunnel: TunnelEnd | None, wire: Batch, tos: Sequence[int] | None, now: float) -> None:
+        if tunnel is not None:
+            tunnel.inward(wire, tos, now)
+            self.keying.hear(tunnel, now)
+            return
+        self._strays.decapsulate(wire, self._clear, now, tos)
+        while (event := self._strays.next_event()) is not None:
+            if isinstance(event, Audited):
+                self._audit.note(None, event)
+
+
+def _close(ports: Iterable[OuterPort], tunnels: Iterable[TunnelEnd]) -> None:
+    for port in ports:
+        port.close()
+    for tunnel in tunnels:
+        tunnel.close()
+
+
+def _work_space(slots: int, greatest: int) -> tuple[Batch, Batch, Batch]:
+    """Batches for packets of this length and what ESP adds to them."""
+    # An odd number of cache lines, so that the same column of consecutive slots does not fall on the same few sets.
+    size = (greatest + GREATEST_ESP_OVERHEAD + 63) // 64 * 64 | 64
+    return Batch(slots, size), Batch(slots, size), Batch(slots, size)
+
+
+def _heads(batch: Batch) -> NDArray[np.uint32]:
+    """The first 32 bits of every slot: an SPI, or the marker."""
+    return np.ndarray((batch.slots,), ">u4", batch.buffer, 0, (batch.size,))
+
+
+def _addresses(topology: Topology, node: str) -> list[IPv4Address | IPv6Address]:
+    """The node's own addresses, those of its loopback first."""
+    own = [*topology.node(node).loopback_addresses]
+    own += [address for _, end in topology.interfaces(node) for address in end.addresses]
+    return [ip_address(str(address.ip)) for address in own]
