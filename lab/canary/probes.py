@@ -1,6 +1,7 @@
-"""Numbered datagrams between the two ends of a link, both ways at a steady pace: what a change costs those who use it.
+"""Numbered frames between the two ends of a link, both ways at a steady pace: what a change costs those who use it.
 
-They go from address to address of the link itself, so that they pass no other.
+They are ARP requests that nobody answers: they pass this link and no other, need no address, and are no clear frames
+where everything else is to be encrypted once more.
 """
 
 from __future__ import annotations
@@ -11,12 +12,10 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
-from lab.host.sockets import UdpSocket
+from lab.host.arp import ArpProbes
 
-PORT: Final = 7008
 PACE: Final = 0.005  # seconds from one to the next, in each direction
 _GRACE: Final = 0.5  # seconds that the last ones have to arrive
-_NUMBER_OCTETS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +23,8 @@ class ProbeEnd:
     """Where probes start and arrive."""
 
     node: str
-    address: str
+    device: str
+    mac: bytes
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,10 +72,10 @@ class Probes:
     def run(self, stop: int) -> None:
         """Send and receive until the descriptor `stop` is readable, or its other end is closed."""
         with ExitStack() as stack, selectors.DefaultSelector() as selector:
-            sockets = []
+            sockets: list[ArpProbes] = []
             for lane in self.lanes:
                 with self._enter(lane.source.node):
-                    sockets.append(UdpSocket(lane.source.address, PORT))
+                    sockets.append(ArpProbes(lane.source.device, lane.source.mac, lane.target.mac))
                 stack.callback(sockets[-1].close)
             # What arrives at a lane's source was sent by the other lane.
             for opened, lane in zip(sockets, reversed(self.lanes), strict=True):
@@ -95,16 +95,15 @@ class Probes:
                 if end is not None and not any(lane.lost for lane in self.lanes):
                     return
 
-    def _send(self, sockets: Sequence[UdpSocket]) -> None:
+    def _send(self, sockets: Sequence[ArpProbes]) -> None:
         for opened, lane in zip(sockets, self.lanes, strict=True):
             number = len(lane.sent)
             lane.sent.append(self._clock())
-            opened.send(lane.target.address, PORT, number.to_bytes(_NUMBER_OCTETS, "big"))
+            opened.send(number)
 
     @staticmethod
     def _receive(opened: object, lane: Lane) -> None:
-        assert isinstance(opened, UdpSocket)
-        for _, payload in opened.datagrams():
-            number = int.from_bytes(payload, "big")
+        assert isinstance(opened, ArpProbes)
+        for number in opened.arrived():
             if number < len(lane.sent):
                 lane.arrived.add(number)

@@ -182,10 +182,7 @@ def _print_change(document: Mapping[str, Any]) -> None:
         (lane["from"], lane["to"], lane["sent"], lane["lost"], f"{lane['longest_gap']:.3f} s")
         for lane in document["directions"]
     ]
-    if rows:
-        print_table(("from", "to", "probes sent", "lost", "longest gap"), rows)
-    else:
-        note(f"{segment} has no IPv4 addresses, so nothing was sent over it")
+    print_table(("from", "to", "probes sent", "lost", "longest gap"), rows)
 
 
 def duration(seconds: float | None) -> str | None:

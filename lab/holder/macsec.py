@@ -67,7 +67,13 @@ def _link(link: Link, drivers: Mapping[str, Mapping[str, Any] | None]) -> Docume
 def _end(link: Link, end: Interface, driver: Mapping[str, Any] | None) -> Document:
     edge = ((driver or {}).get("segments") or {}).get(link.segment)
     if edge is None:
-        return {"node": end.node, "secured": False, "state": "dead", "trouble": "driver", "why": "its driver is gone"}
+        return {
+            "node": end.node,
+            "secured": False,
+            "state": "dead",
+            "trouble": "driver",
+            "why": "its driver is gone, or has no time",
+        }
     mka, secy = edge.get("mka"), edge["secy"]
     transmit = secy["transmit"]
     sa = next((sa for sa in transmit["sas"] if sa["an"] == transmit["encoding_an"]), None)

@@ -253,15 +253,7 @@ def _said(statuses: dict[str, Document]) -> str:
 @contextmanager
 def _probing(ends: Ends) -> Iterator[Callable[[], list[Document]]]:
     """Probes pass over the link meanwhile; what is given ends them, and says what became of them."""
-    probes = [
-        ProbeEnd(node=end.node, address=str(address.ip))
-        for end in ends.link.ends
-        for address in end.addresses[:1]
-        if address.version == 4
-    ]
-    if len(probes) != len(ends.link.ends):  # nothing can be sent, and nothing is lost
-        yield list
-        return
+    probes = [ProbeEnd(node=end.node, device=end.addressed_device, mac=bytes(end.mac.packed)) for end in ends.link.ends]
     with ExitStack() as stack:
         stop, going = os.pipe()
         stack.callback(os.close, stop)

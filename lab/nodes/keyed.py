@@ -152,6 +152,12 @@ class KeyedSecY:
             self._kay.refuse_sci_state(now)
             self._work(now)
 
+    def port_up(self) -> None:
+        """The wire works again."""
+        now = self._clock()
+        self._kay.port_up(now)
+        self._work(now)
+
     # --- the loop's timer --------------------------------------------------------------------------------------------
 
     def next_timeout(self) -> float | None:
