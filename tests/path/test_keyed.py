@@ -302,6 +302,28 @@ def test_a_forged_frame_of_the_other_sci_state_closes_nothing() -> None:
     assert path.secured
 
 
+@pytest.mark.parametrize("delay_protection", [False, True])
+def test_with_delay_protection_a_frame_that_was_held_back_is_late(delay_protection: bool) -> None:
+    path = secured(delay_protection=delay_protection, replay_window=64)
+    first = frame("a", 1)
+    assert path.across([first], sender="a") == [first]
+    held = path.on_wire[-1][1]
+    path.across([frame("a", number) for number in range(2, 12)], sender="a")
+    path.run(1)
+    assert again(path, held) == [first]  # inside the window the standard knows no duplicates
+    path.run(5)
+    assert again(path, held) == ([] if delay_protection else [first])
+    (channel,) = path.ends["b"].keyed.secy.receive_channels()
+    assert channel.counters.InPktsLate == int(delay_protection)
+
+
+def again(path: KeyedPath, held: bytes) -> list[bytes]:
+    """A frame of a's comes to b once more, from the wire."""
+    send(path.ends["a"].common, [held])
+    path.run()
+    return receive(path.ends["b"].host)
+
+
 def test_a_status_shows_no_key_and_what_is_worth_knowing() -> None:
     path = secured(suite="GCM-AES-XPN-256")
     path.run(10)
