@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from lab.capture.keyfields import FieldError, Fields
-from lab.capture.keys import EspSa, IkeSa, Key, MacsecSak, MkaCak
+from lab.capture.keys import EspSa, IkeSa, IkeSk, Key, MacsecSak, MkaCak
 from lab.errors import InputError, Problem
 
 _MOST_PROBLEMS: Final = 20
 _READERS: Final[dict[str, Callable[[Fields], Key]]] = {
-    kind.TYPE: kind.read for kind in (MkaCak, MacsecSak, IkeSa, EspSa)
+    kind.TYPE: kind.read for kind in (MkaCak, MacsecSak, IkeSa, IkeSk, EspSa)
 }
 
 

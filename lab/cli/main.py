@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "exec": ("enter", "Run a command in a node."),
     "filters": ("look", "Show a node's packet filters, or which rule decides about a packet."),
     "impair": ("impair", "Delay, lose and corrupt frames of a segment, one way or both."),
-    "keys": ("keys", "Hand the keys of a lab, or of any key log, to other programs."),
+    "keys": ("keys", "Hand the keys of a lab or a key log to other programs; take theirs."),
     "link": ("link", "Cut a link of a lab, or mend it."),
     "list": ("observe", "List the labs that run."),
     "logs": ("observe", "Show a node's log."),

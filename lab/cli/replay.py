@@ -38,7 +38,7 @@ def replay_command(
     lab_name: str | None,
     as_json: bool,
 ) -> ExitCode:
-    r"""Send captured frames once more, each as the end that sent it before, and say what its receiver did with it.
+    """Send captured frames once more, each as the end that sent it before, and say what its receiver did with it.
 
     \b
     wireproof capture ce--msee1 -w link1.pcapng --now
@@ -47,7 +47,7 @@ def replay_command(
 
     The frames go past impairments and attacks. Exits with 1 when a protected frame is accepted, which an anti-replay
     rule would have discarded; with 2 when nothing was sent.
-    """
+    """  # noqa: D301 - click's sign for lines that stay as they are
     from lab.capture.source import open_capture
     from lab.holder.client import Client
     from lab.holder.labs import choose

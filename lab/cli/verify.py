@@ -64,7 +64,7 @@ def verify_command(
     workers: int,
     as_json: bool,
 ) -> ExitCode:
-    r"""Prove what captures carried, from their octets and a key log alone.
+    """Prove what captures carried, from their octets and a key log alone.
 
     Each CAPTURE (pcap or pcapng, plain or gzipped) is one segment. Every frame is classified, whatever is protected is
     checked with the keys, and the verdict is printed: proven, violated or unproven.
@@ -76,7 +76,7 @@ def verify_command(
       vlan [ID]   proto N   ether proto N
       ip ip6 arp macsec eapol tcp udp sctp icmp icmp6 esp ah
     It asks what stands on the wire before anything is opened.
-    """
+    """  # noqa: D301 - click's sign for lines that stay as they are
     from lab.capture import keylog
     from lab.cli.console import print_json
     from lab.cli.progress import octets_bar

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, final
 
-from lab.capture.keys import IkeSa
+from lab.capture.keys import IkeSa, IkeSk
 from lab.coverage.census import AUTHENTICATED, FAILED, IKE, NO_KEY
 from lab.coverage.sight import Found, forbidden
 from lab.coverage.transforms import Opener, fits, make_opener
@@ -25,7 +25,7 @@ class _Sa:
 
     __slots__ = ("key_id", "name", "openers")
 
-    def __init__(self, key: IkeSa) -> None:
+    def __init__(self, key: IkeSa | IkeSk) -> None:
         self.openers: Final[dict[bool, Opener | None]] = {
             True: make_opener(key.encryption, key.sk_ei, key.integrity, key.sk_ai, reveal=False),
             False: make_opener(key.encryption, key.sk_er, key.integrity, key.sk_ar, reveal=False),
@@ -38,7 +38,7 @@ class _Sa:
 class IkeOpener:
     """All IKE SAs of a key log, looked up by both SPIs; a rekeyed SA has SPIs of its own."""
 
-    def __init__(self, keys: Iterable[IkeSa]) -> None:
+    def __init__(self, keys: Iterable[IkeSa | IkeSk]) -> None:
         self._by_spis: Final[dict[bytes, list[_Sa]]] = {}
         for key in keys:
             self._by_spis.setdefault(key.spi_i + key.spi_r, []).insert(0, _Sa(key))  # newest first

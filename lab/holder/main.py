@@ -34,7 +34,6 @@ from lab.host.state import HolderRecord
 # Seconds for drivers to say their last, and for captures to be written out: closing a tap takes the kernel a while.
 _DRIVERS_PATIENCE = 3.0
 _CAPTURES_PATIENCE = 15.0
-_KEY_RETRY = 1.0
 
 
 def begin(order: Order, lock: int, launcher: Channel) -> None:
@@ -176,19 +175,13 @@ class Holder:
         else:
             print(f"{child.name} says what nobody here knows: {message['type']!r}", file=sys.stderr)  # noqa: T201
 
-    def _write_key(self, child: Child, record: Message, *, again: bool = False) -> None:
-        """Have a key on file before its owner protects a frame with it, which it does once it is told.
-
-        Where it cannot be written, as on a full disk, its owner waits, and it is tried again and again.
-        """
-        if not child.lives:
-            return
+    def _write_key(self, child: Child, record: Message) -> None:
+        """Have a key on file before its owner protects a frame with it, which it does once it is told."""
         try:
             keylog.append(self._order.folder.keys, record)
         except InputError as error:
-            if not again:
-                self._events.record("key-not-written", {"node": child.name, "why": str(error)})
-            self._loop.after(_KEY_RETRY, functools.partial(self._write_key, child, record, again=True))
+            self._events.record("key-not-written", {"node": child.name, "why": str(error)})
+            self._supervisor.tell(child, {"type": "key-not-written", "why": str(error)})
         else:
             self._supervisor.tell(child, {"type": "key-written"})
 

@@ -43,7 +43,8 @@ class Look:
     """What was seen, as indexes into the frame.
 
     `header` is where the SecTAG, ESP header, MKPDU or IKE message begins, `data` where what follows that header does,
-    `end` where its ICV or message ends. `network` is where IP begins, `transport` where UDP does, if they do.
+    `end` where its ICV or message ends; in a fragment that has no header any more, the first two are the same.
+    `network` is where IP begins, `transport` where UDP does, if they do.
     """
 
     kind: Kind

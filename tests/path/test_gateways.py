@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from dataplane.ike.events import Cause, ChildSaDeleted
 from dataplane.ike.nat import Endpoint
 from lab.capture.keylog import parse
 from lab.topology.load import loads
@@ -354,6 +357,21 @@ def test_thirty_connections_of_one_gateway_keep_apart() -> None:
     keys = {str(end.psk) for each in world.topology.connections for end in each.ends}
     assert len(keys) == 30
     assert shared_keys_of(world.topology).keys() == keys
+
+
+def test_a_peer_that_chooses_an_spi_twice_loses_that_child_alone() -> None:
+    world = World.up()
+    keying = world.gateways["a"].keying
+    (child,) = world.tunnel("a").installed.values()
+    keying._take(replace(child, spi_in=b"\x12\x34\x56\x78"), world.now)
+    world.run()
+    assert world.status("a")["cause"] == "invalid-syntax"
+    assert len(world.status("a")["children"]) == 1
+    assert world.across(packets()) == packets()
+    keying._take(
+        ChildSaDeleted(peer="t", child="any", spi_in=b"\x12\x34\x56\x78", spi_out=child.spi_out,
+                       cause=Cause.CLOSED_HERE, detail=""), world.now)  # fmt: skip
+    assert world.across(packets()) == packets()
 
 
 def test_no_status_and_no_event_shows_a_key() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab.errors import MachineError
 from lab.host.channel import Channel
 from lab.nodes.line import Line
 
@@ -38,6 +39,13 @@ def test_a_driver_that_is_told_to_stop_does_not_wait_for_keys(ends: tuple[Channe
     ours, theirs = ends
     theirs.send({"type": "stop"})
     with pytest.raises(EOFError):
+        Line("ce", ours).write_keys([{"an": 0}])
+
+
+def test_a_key_that_cannot_be_written_down_is_the_end_of_the_driver(ends: tuple[Channel, Channel]) -> None:
+    ours, theirs = ends
+    theirs.send({"type": "key-not-written", "why": "the disk is full"})
+    with pytest.raises(MachineError, match="a key is not used, since it cannot be written down: the disk is full"):
         Line("ce", ours).write_keys([{"an": 0}])
 
 
