@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "link": ("link", "Cut a link of a lab, or mend it."),
     "list": ("observe", "List the labs that run."),
     "logs": ("observe", "Show a node's log."),
+    "macsec": ("macsec", "See how links are protected, and change their keys."),
     "plan": ("plan", "Print what `up` would do, and do nothing."),
     "port": ("look", "Show port pairs of ExpressRoute Direct: admin state, line protocol."),
     "prove": ("prove", "Send canaries through a lab and prove what each segment carried."),
