@@ -32,10 +32,7 @@ def prove_command(
     MKA keys takes its CAK and CKN and nothing else, where they are on file: what protected its frames is unwrapped from
     what was on its wire.
     """
-    from dataclasses import replace
-
     from lab.cli.console import note
-    from lab.coverage.provenance import formed_here
     from lab.holder import caks
     from lab.holder.client import Client
     from lab.holder.labs import choose
@@ -47,5 +44,4 @@ def prove_command(
         report = prove(client, load(folder.topology), timeout, with_saks=with_saks)
     if not with_saks and (segments := sorted(caks.on_file(keys_on_file(folder)))):
         note(f"from CAK and CKN alone: {', '.join(segments)}")
-    report = replace(report, provenance=formed_here(folder.topology))
-    return hand_out(report, Renderings(html=html, junit=junit, as_json=as_json, rules=rules))
+    return hand_out(report, Renderings(html=html, junit=junit, as_json=as_json, rules=rules), folder.topology)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Final, final
 
+import numpy as np
+
 from lab.capture.burst import Burst, Column
 from lab.capture.frame import ETHERNET, Frame
 from lab.coverage import census
 from lab.coverage.classify import ethernet
+from lab.coverage.columns import Octets
 from lab.coverage.evidence.ledger import Ledger
 from lab.coverage.evidence.messages import Message, Messages
 from lab.coverage.evidence.randomness import Randomness, are_sampled, is_sampled
@@ -66,19 +69,28 @@ class Collected:
         """An IKE message that is unprotected, or authentic and deciphered."""
         self.messages.add(Message(frame, time_ns, octets, protected))
 
-    def run(self, kind: int, burst: Burst, rows: Column) -> None:
-        """Rows of a burst have got their class: whole Ethernet frames, authentic if protected, and with IP in them."""
-        self.timeline.run(kind, burst.times[rows])
-        self.residue.run(burst, rows)
-        key = census.NAMES[kind]
-        if self.specimens.wants(key, burst.first_number + int(rows[0]), telling=True):
-            self.specimens.offer(key, next(burst.frames(rows[:1])), telling=False)
-            for frame in burst.frames(rows[burst.lengths[rows] >= _WORTH_A_LOOK]):
-                if _has_enough(kind, frame):
-                    self.specimens.offer(key, frame, telling=True)
-                    break
-        for frame in burst.frames(rows[are_sampled(burst.first_number + rows)]):
+    def run(self, burst: Burst, rows: Column, kinds: Octets, speakers: Column) -> None:
+        """Rows of a burst have got their classes: whole Ethernet frames with IP in them, authentic if protected."""
+        if not len(rows):
+            return
+        self.timeline.run(kinds, burst.times[rows])
+        self.residue.run(burst, rows, speakers)
+        for kind in np.flatnonzero(np.bincount(kinds)).tolist():
+            first = int(rows[np.argmax(kinds == kind)])
+            if self.specimens.wants(census.NAMES[kind], burst.first_number + first, telling=True):
+                self._choose(kind, burst, rows[kinds == kind])
+        sampled = are_sampled(burst.first_number + rows)
+        for frame, kind in zip(burst.frames(rows[sampled]), kinds[sampled].tolist(), strict=True):
             self._sample(kind, frame, ethernet(frame.octets, frame.original_length))
+
+    def _choose(self, kind: int, burst: Burst, rows: Column) -> None:
+        """Offer the first of these frames, and the first that is worth a look."""
+        key = census.NAMES[kind]
+        self.specimens.offer(key, next(burst.frames(rows[:1])), telling=False)
+        for frame in burst.frames(rows[burst.lengths[rows] >= _WORTH_A_LOOK]):
+            if _has_enough(kind, frame):
+                self.specimens.offer(key, frame, telling=True)
+                return
 
     def _sample(self, kind: int, frame: Frame, sight: Sight) -> None:
         if is_sampled(frame.number) and kind in _SAMPLED:

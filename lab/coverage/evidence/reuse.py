@@ -111,11 +111,14 @@ def _any_watched(domains: Sequence[NDArray[np.uint32]]) -> _Mask:
 
 def _rising(ledger: Ledger, column: str) -> list[bool]:
     """Whether each key's values only ever rise, so that none can be there twice: mostly they do, and all is well."""
-    last: list[int] = [-1] * len(ledger.identities)
+    identities = ledger.identities
+    last: list[int] = [-1] * len(identities)
     rising = [True] * len(last)
     for rows in ledger.spool:
-        for place in np.unique(rows["sa"]).tolist():
-            values = rows[column][rows["sa"] == place]
+        for place in np.flatnonzero(np.bincount(rows["sa"])).tolist():
+            # Under one SAK, nonces are alike where PNs are, and are those with an XPN suite scrambled.
+            told = "number" if identities[place].protocol == "macsec" else column
+            values = rows[told][rows["sa"] == place]
             rising[place] &= int(values[0]) > last[place] and bool(np.all(values[1:] > values[:-1]))
             last[place] = int(values[-1])
     return rising
