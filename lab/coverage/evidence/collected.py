@@ -25,7 +25,9 @@ _LONGEST_IV: Final = 16
 _ICV: Final = 16
 _SC: Final = 0x20
 _TAGS: Final = frozenset({b"\x81\x00", b"\x88\xa8", b"\x91\x00"})
-_WORTH_A_LOOK: Final = 96
+_WORTH_A_LOOK: Final = 96  # octets of a clear frame: then there is some content in it
+_MORE_FOR_IPSEC: Final = 54
+_MORE_FOR_MACSEC: Final = 44
 _DATA: Final = frozenset({census.CLEARTEXT, census.ESP, census.ESP_NULL})
 _SAMPLED: Final = frozenset({*census.CLEAR, census.MACSEC_ENCRYPTED, census.ESP})
 
@@ -112,8 +114,9 @@ def _tells(frame: Frame, found: Found) -> bool:
     """Whether there is something to see in a frame: opened, if it is protected, and with enough of IP in it."""
     if found.outcome not in (None, census.AUTHENTICATED):
         return False
-    if found.kind in (census.MACSEC_ENCRYPTED, census.MACSEC_INTEGRITY_ONLY) and not _carries_ip(found.content):
-        return False
+    if found.kind in (census.MACSEC_ENCRYPTED, census.MACSEC_INTEGRITY_ONLY):
+        inside = ethernet(found.content, len(found.content)).kind
+        return inside in _DATA and _carries_ip(found.content) and _has_enough(found.kind, frame)
     if found.kind == census.CLEARTEXT and frame.link_type == ETHERNET and not _carries_ip(frame.octets):
         return False
     return _has_enough(found.kind, frame)
@@ -123,8 +126,9 @@ def _has_enough(kind: int, frame: Frame) -> bool:
     """Whether a frame is long enough to be worth a look."""
     if kind in (census.MACSEC_ENCRYPTED, census.MACSEC_INTEGRITY_ONLY):
         sight = ethernet(frame.octets, frame.original_length)
-        return sight.end - sight.start >= _WORTH_A_LOOK
-    return kind not in _DATA or len(frame.octets) >= _WORTH_A_LOOK
+        return sight.end - sight.start >= _WORTH_A_LOOK + _MORE_FOR_MACSEC
+    more = 0 if kind == census.CLEARTEXT else _MORE_FOR_IPSEC
+    return kind not in _DATA or len(frame.octets) >= _WORTH_A_LOOK + more
 
 
 def _carries_ip(octets: bytes) -> bool:
