@@ -1,4 +1,4 @@
-"""Rule packs: those that come along are right, say of captures what they must, and bad ones are refused with reasons."""
+"""Rule packs: those that come along say of captures what they must, and bad ones are refused with reasons."""
 
 from __future__ import annotations
 
@@ -110,7 +110,8 @@ def test_a_pack_of_ones_own(tmp_path: Path) -> None:
     ({"rules": [{**PACK["rules"][0], "more": 1}]}, "check key-bits knows no `more`"),
     ({"rules": [{**PACK["rules"][0], "least": "x"}]}, "`least` must be a number"),
     ({"rules": [{**PACK["rules"][0], "clause": ""}]}, "`clause` is missing"),
-    ({"rules": [{"id": "a", "clause": "1", "title": "t", "check": "evidence", "kind": "luck"}]}, "must be one of complete"),
+    ({"rules": [{"id": "a", "clause": "1", "title": "t", "check": "evidence", "kind": "luck"}]},
+     "must be one of complete"),
     ({"rules": [{"id": "a", "clause": "1", "title": "t", "check": "no-findings", "codes": ["x"], "needs": "esp"}]},
      "there is no finding x"),
 ])  # fmt: skip
