@@ -15,6 +15,7 @@ from lab.capture.frame import ETHERNET
 from lab.coverage import census
 from lab.coverage.columns import gather
 from lab.coverage.directions import Tally
+from lab.coverage.evidence.uses import Uses
 from lab.coverage.fast import LEFT, NOTHING, Fast, Opened, Run, State
 from lab.coverage.numbers import Numbers
 from lab.coverage.observe import Observer
@@ -50,8 +51,12 @@ class Bulk:
                 opened.kind[run.rows] = LEFT
         for run in opened.runs:
             self._advance(run, run.numbers[opened.kind[run.rows] != LEFT])
+        if self._observer.watch.routing:  # what is in clear may be what links may say, which takes a closer look
+            opened.kind[(opened.kind == census.CLEARTEXT) | (opened.inside == census.CLEARTEXT)] = LEFT
         rows = np.arange(len(burst)) if rows is None else rows
         tallies, direction = self._directions(burst, rows)
+        for run in opened.runs:
+            self._enter(burst, run, np.flatnonzero(opened.kind[run.rows] != LEFT), tallies, direction)
         fast = rows[opened.kind[rows] != LEFT]
         kinds = direction[fast] << 16 | opened.kind[fast].astype(np.int64) << 8 | opened.inside[fast]
         for alike in np.unique(kinds).tolist():
@@ -61,6 +66,7 @@ class Bulk:
 
     def _count(self, burst: Burst, rows: Column, kind: int, inside: int, tally: Tally) -> None:
         """Count frames that are alike in everything."""
+        self._observer.seen.collected.run(kind, burst, rows)
         numbers, octets = (burst.first_number + rows).tolist(), int(burst.lengths[rows].sum())
         under = census.UNDER_IPSEC if kind in (census.ESP, census.ESP_NULL) else 0
         self._observer.count(kind, numbers, octets)
@@ -69,6 +75,15 @@ class Bulk:
             if self._observer.count_inside(inside, numbers):
                 under |= census.UNDER_IPSEC
         tally.credit(kind, under, len(rows))
+
+    def _enter(self, burst: Burst, run: Run, places: Column, tallies: list[Tally], direction: Column) -> None:
+        """Enter these places of a run into the ledger."""
+        if len(places):
+            sa = self._macsec[run.sa] if run.protocol == "macsec" else self._esp[run.sa]
+            rows, uses = run.rows[places], run.uses
+            uses = Uses(uses.nonces[places], uses.icvs[places], uses.octets[places])
+            labels = [tallies[each].label for each in np.unique(direction[rows]).tolist()]
+            self._observer.seen.collected.ledger.run(sa.identity, burst, rows, run.numbers[places], uses, labels)
 
     def _is_near(self, run: Run) -> bool:
         if not run.guessed:

@@ -19,6 +19,7 @@ from lab.coverage import census
 from lab.coverage.classify import ICV_OCTETS
 from lab.coverage.columns import Heads, Internet, Mask, Octets, gather
 from lab.coverage.esp import Sa as EspSa
+from lab.coverage.evidence.uses import Uses, eights, folded_ivs
 from lab.coverage.numbers import Numbers, nearest_numbers
 from lab.coverage.opening import Openers
 from lab.coverage.sealed import Sealed
@@ -38,7 +39,8 @@ State: TypeAlias = tuple[Sequence[int], Sequence[int]]
 class Run(NamedTuple):
     """Rows that one SA opened, of frames or of what was inside them, and their PNs or sequence numbers.
 
-    `guessed` says that only the lower halves were in the frames: the numbers are what is nearest to the state.
+    `guessed` says that only the lower halves were in the frames: the numbers are what is nearest to the state. `uses`
+    tells how each unit was protected beside its number.
     """
 
     protocol: str
@@ -47,6 +49,7 @@ class Run(NamedTuple):
     guessed: bool
     rows: Column
     numbers: Numbers
+    uses: Uses
 
 
 @dataclass(slots=True)
@@ -109,7 +112,8 @@ class Fast:
             if any(sa.xpn for sa in sas) and sum(len(here) for _, here, _ in found) < len(places):
                 opened.unsure, found = True, []
             for sa, here, numbers in found:
-                opened.runs.append(Run("macsec", sa.index, False, sa.xpn, sealed.rows[here], numbers))
+                uses = sealed.uses(sa, here, numbers)
+                opened.runs.append(Run("macsec", sa.index, False, sa.xpn, sealed.rows[here], numbers, uses))
                 good.append(here)
         return np.concatenate(good)
 
@@ -134,7 +138,8 @@ class Fast:
                     free = self._free(data, net, sa, here, numbers)
                     here, numbers = here[free], numbers[free]
                 kinds[rows[here]] = sa.kind
-                opened.runs.append(Run("esp", sa.index, inside, sa.esn, rows[here], numbers))
+                uses = _esp_uses(data, net, sa, here, numbers)
+                opened.runs.append(Run("esp", sa.index, inside, sa.esn, rows[here], numbers, uses))
 
     def _settle(
         self, key: object, places: Column, sas: Sequence[Sa], attempt: Callable[[Sa, Column], tuple[Mask, Numbers]]
@@ -209,3 +214,15 @@ def _open_esp(data: bytes, net: Internet, sa: EspSa, places: Column, near: int) 
     failed = sa.opener.failed(data, starts[fitting], ends[fitting], numbers[fitting] if sa.esn else None)
     good[np.delete(fitting, failed)] = True
     return good, numbers
+
+
+def _esp_uses(data: bytes, net: Internet, sa: EspSa, places: Column, numbers: Numbers) -> Uses:
+    """How these packets, which an SA opened, were protected."""
+    assert sa.opener is not None
+    bodies, ends = net.starts[places] + 8, net.ends[places]
+    iv_octets, icv_octets = sa.opener.iv_octets, sa.opener.icv_octets
+    return Uses(
+        folded_ivs(data, bodies, iv_octets) if iv_octets else numbers,
+        eights(data, ends - 8),
+        ends - bodies - iv_octets - icv_octets,
+    )

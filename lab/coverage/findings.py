@@ -64,6 +64,7 @@ def collect(seen: Observation, expectation: Expectation | None, dropped: int) ->
         *_named(seen, "cut", Severity.WARNING, ""),
         *_named(seen, "truncated", Severity.WARNING, "not to be read any more, nor any behind it: "),
         *_named(seen, "odd", Severity.INFO, ""),
+        *_named(seen, "routing", Severity.INFO, "of BGP or BFD between the ends of the link, as allowed"),
     ]
     if census.MALFORMED not in unwanted_inside(expectation):
         findings += _named(seen, "inside-malformed", Severity.INFO, "malformed inside MACsec: ")
@@ -71,6 +72,11 @@ def collect(seen: Observation, expectation: Expectation | None, dropped: int) ->
         findings.append(
             Finding(code="dropped", severity=Severity.WARNING, text="lost by the tap", frames=(), count=dropped)
         )
+    return by_severity(findings)
+
+
+def by_severity(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings in order, the critical ones first."""
     order = tuple(Severity)
     return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))
 

@@ -30,6 +30,7 @@ from lab.nodes.audit import Audit
 from lab.nodes.keying import Keying
 from lab.nodes.loop import Loop
 from lab.nodes.peers import peer_of
+from lab.nodes.sizes import Sizes
 from lab.nodes.tunnel import TunnelEnd
 from lab.nodes.vpnstatus import connection_status
 from lab.ports.keep import keep
@@ -84,11 +85,14 @@ class Gateway:
         self.name: Final = node
         self.key_records: Sequence[Mapping[str, object]] = ()
         self._clock = clock
+        self._loop: Loop | None = None
         self._audit: Final = Audit(line.event)
         self._strays: Final = EspEngine()
         self._set_aside: Final = {"keepalive": 0, "too short": 0}
         self._ports: Final[dict[Endpoint, OuterPort]] = {}
         made = []
+        outward, inward = Sizes.of(topology, node), Sizes.of(topology, node)
+        self._paced: Final[dict[str, float]] = {}  # tunnels from which nothing more is taken until then
         addresses = _addresses(topology, node)
         mine = topology.tunnels(node)
         slots = max(_LEAST_SLOTS, _MESSAGES * packets_a_message(max(each.mtu for each, _ in mine)))
@@ -102,7 +106,17 @@ class Gateway:
                 peer = peer_of(connection, end, secrets)
                 own = [ip_address(str(each.ip)) for each in end.tunnel_addresses]
                 tun = attach(end.device)
-                made.append((TunnelEnd(connection, end, tun, self._clear, self._wire, [*own, *addresses]), peer))
+                tunnel = TunnelEnd(
+                    connection,
+                    end,
+                    tun,
+                    self._clear,
+                    self._wire,
+                    [*own, *addresses],
+                    outward_limit=outward.limit(end),
+                    inward_limit=inward.limit(end),
+                )
+                made.append((tunnel, peer))
         except BaseException:
             _close(self._ports.values(), (tunnel for tunnel, _ in made))
             raise
@@ -118,6 +132,8 @@ class Gateway:
         for tunnel in self.keying.tunnels.values():
             loop.watch(tunnel.tun, functools.partial(self.outward, tunnel))
         loop.time(self.keying)
+        loop.time(self)
+        self._loop = loop
 
     def status(self) -> dict[str, object]:
         """Each connection, the outer ports, and what belongs to no connection."""
@@ -174,7 +190,24 @@ class Gateway:
         now = self._clock()
         more = tunnel.outward(now)
         self.keying.hear(tunnel, now)
+        ready_at = tunnel.ready_at(now)
+        if ready_at > now and self._loop is not None:
+            self._paced[tunnel.name] = ready_at
+            self._loop.forget(tunnel.tun)
+            return False
         return more
+
+    def next_timeout(self) -> float | None:
+        """When the first tunnel that is paced may send again."""
+        return min(self._paced.values(), default=None)
+
+    def handle_timer(self, now: float) -> None:
+        """Take from tunnels again whose time has come."""
+        assert self._loop is not None
+        for name in [name for name, ready_at in self._paced.items() if ready_at <= now]:
+            del self._paced[name]
+            tunnel = self.keying.tunnels[name]
+            self._loop.watch(tunnel.tun, functools.partial(self.outward, tunnel))
 
     def inward(self, port: OuterPort) -> bool:
         """Take what waits at an outer port, one batch; true when more may wait."""
