@@ -25,8 +25,8 @@ WIRE = "ce--msee1"
 PEER = "172.16.0.2"
 WITHOUT_NFT = """
 import os
-import lab.host.nftables as nftables
-nftables._ELSEWHERE, os.environ["PATH"] = "", ""
+import lab.host.programs as programs
+programs._PLACES, os.environ["PATH"] = (), ""
 from lab.cli.main import main
 main()
 """
@@ -379,7 +379,7 @@ def test_without_nft_a_lab_stands_and_what_needs_it_is_told(bench: Bench) -> Non
         ran = bench.run(*arguments)
         assert ran.returncode == 4
         assert "there is no nft command" in ran.stderr
-        assert "fix: sudo apt-get install nftables" in ran.stderr
+        assert "fix: sudo apt-get install --no-install-recommends nftables" in ran.stderr
     _wait_until(lambda: trace(bench) == before)
     assert is_whole(bench)
     bench.ok("down")
@@ -387,7 +387,7 @@ def test_without_nft_a_lab_stands_and_what_needs_it_is_told(bench: Bench) -> Non
     path.write_text(_impaired("{a_to_b: {delay: 20ms}}"))
     ran = without_nft(bench, "up", str(path))
     assert ran.returncode == 4
-    assert "there is no nft command" in ran.stderr
+    assert "this topology has impairments, and nft is not installed" in ran.stderr
     assert not bench.folder("impaired").exists()
     needs = {need["name"]: need for need in json.loads(without_nft(bench, "doctor", "--json").stdout)["needs"]}
     assert needs["nftables"]["verdict"] == "limited"
