@@ -135,6 +135,8 @@ class Keying:
         self._close_doors()
         if standing.state is not State.CONNECTED and self.peers[name].mode is not Mode.RESPONDER:
             standing.retry_at = None
+            if any(sa.peer.name == name and sa.is_setting_up for sa in self.ike.sas):
+                self.ike.delete(name, now)  # its next try may be half a minute away
             self._begin(name, now)
         self.settle(now)
 
@@ -296,6 +298,9 @@ class Keying:
 
     def _fail(self, name: str, cause: Cause, detail: str, now: float) -> None:
         """Something did not work; perhaps the connection lives on."""
+        if cause in _ORDINARY:
+            self._fall(name, None, "", now)
+            return
         self._tell("vpn-failure", connection=name, cause=cause.value, detail=detail)
         self.standings[name].blame(cause, detail)
         self._fall(name, None, "", now)

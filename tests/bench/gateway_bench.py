@@ -176,7 +176,7 @@ def _tell(figures: dict[Kind, list[list[float]]]) -> bool:
         ratio = None if theirs is None else median[0] / theirs[0]
         is_good = median[0] >= gbps and (ratio is None or ratio >= times)
         good &= is_good
-        shown = "strongSwan is not installed" if ratio is None else f"{ratio:.1f} times strongSwan, wanted {times}"
+        shown = "strongSwan was not there" if ratio is None else f"{ratio:.1f} times strongSwan, wanted {times}"
         print(f"{policy:14} {median[0]:.2f} Gb/s, wanted {gbps}; {shown}   {'as wanted' if is_good else 'TOO SLOW'}")
     return good
 

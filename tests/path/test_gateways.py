@@ -96,6 +96,19 @@ def test_a_tunnel_that_is_down_discards_and_cannot_be_begun_from_outside() -> No
     assert world.across(packets()) == packets()
 
 
+def test_up_does_not_wait_for_the_next_try_of_an_attempt_that_goes_on() -> None:
+    world = World.up(gateways(b="mode: ResponderOnly"))
+    world.gateways["b"].command("down", {"connection": "t"})
+    world.run()
+    world.wait(40)
+    assert world.status("a")["state"] == "Connecting"
+    for node in "ba":
+        world.gateways[node].command("up", {"connection": "t"})
+    world.run()
+    assert world.status("a")["state"] == world.status("b")["state"] == "Connected"
+    assert world.status("a")["why"] == ""
+
+
 @pytest.mark.parametrize("verb", ["child", "ike"])
 @pytest.mark.parametrize("sender", ["a", "b"])
 def test_a_rekey_loses_nothing(verb: str, sender: str) -> None:
