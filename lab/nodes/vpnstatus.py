@@ -36,6 +36,7 @@ def connection_status(keying: Keying, name: str, now: float) -> Status:
         "local": str(tunnel.end.address),
         "remote": str(tunnel.connection.other_end(tunnel.end.node).address),
         "device": tunnel.end.device,
+        "has_carrier": tunnel.has_carrier,
         "mode": peer.mode.value,
         "policy": "custom" if policy.is_custom else "default",
         "pfs": _groups(policy.esp),
@@ -49,6 +50,7 @@ def connection_status(keying: Keying, name: str, now: float) -> Status:
         "discarded": {str(reason): count for reason, count in sorted(counters.discarded.items())},
         "errors_sent": counters.errors_sent,
         "unsent": tunnel.unsent,
+        "over_limit": tunnel.over_limit,
         "device_counters": tunnel.tun.counters.as_dict(),
     }
 
