@@ -158,7 +158,8 @@ def _received(report: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for node, receiver in report["receivers"].items():
         who = "its driver" if receiver["driver"] else "its kernel, on all devices"
         who += "" if receiver["answers"] else ", which does not answer"
-        yield node, who, _counts(receiver["counters"])
+        if receiver["counters"] or not node.endswith(" gateway"):
+            yield node, who, _counts(receiver["counters"])
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from lab.cli.observe import json_option
+from lab.cli.renderings import Renderings, hand_out, rendering_options
 from lab.errors import ExitCode
 
 
@@ -16,6 +19,7 @@ from lab.errors import ExitCode
 @click.option("--pause", default=0.2, show_default=True, metavar="SECONDS", help="With --watch, between two proofs.")
 @click.option("--rounds", type=click.IntRange(min=1), metavar="N", help="With --watch, stop after so many proofs.")
 @json_option
+@rendering_options
 def prove_command(
     name: str | None,
     timeout: float,
@@ -24,6 +28,9 @@ def prove_command(
     pause: float,
     rounds: int | None,
     as_json: bool,
+    html: Path | None,
+    junit: Path | None,
+    rules: tuple[str, ...],
 ) -> ExitCode:
     """Send canaries through lab NAME, or the only one there is, and prove what each segment carried.
 
@@ -36,14 +43,14 @@ def prove_command(
     if watched:
         from lab.cli.watch import watch
 
+        if html or junit or rules:
+            raise click.UsageError("--watch prints lines as it goes on; --html, --junit and --rules are for one proof")
         return watch(name, timeout, pause, rounds, as_json=as_json)
-    from lab.cli.console import note, print_json
+    from lab.cli.console import note
     from lab.holder import caks
     from lab.holder.client import Client
     from lab.holder.labs import choose
     from lab.holder.proof import keys_on_file, prove
-    from lab.report.as_json import as_json as document
-    from lab.report.terminal import print_report
     from lab.topology.load import load
 
     folder = choose(name)
@@ -51,8 +58,4 @@ def prove_command(
         report = prove(client, load(folder.topology), timeout, with_saks=with_saks)
     if not with_saks and (segments := sorted(caks.on_file(keys_on_file(folder)))):
         note(f"from CAK and CKN alone: {', '.join(segments)}")
-    if as_json:
-        print_json(document(report))
-    else:
-        print_report(report)
-    return report.verdict.exit_code
+    return hand_out(report, Renderings(html=html, junit=junit, as_json=as_json, rules=rules), folder.topology)

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lab.cli.console import note
+from lab.cli.renderings import Renderings, hand_out, rendering_options
 from lab.errors import ExitCode, InputError, Problem
 
 if TYPE_CHECKING:
     from lab.capture.keys import Key
+    from lab.coverage.document import Report
     from lab.model.expectation import Expectation
 
 LEAST_CANARY = 8
@@ -54,6 +57,7 @@ LEAST_CANARY = 8
     help="Processes that look at frames side by side; the verdict is the same.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@rendering_options
 def verify_command(
     captures: tuple[Path, ...],
     key_logs: tuple[Path, ...],
@@ -63,11 +67,17 @@ def verify_command(
     partial: bool,
     workers: int,
     as_json: bool,
+    html: Path | None,
+    junit: Path | None,
+    rules: tuple[str, ...],
 ) -> ExitCode:
     """Prove what captures carried, from their octets and a key log alone.
 
     Each CAPTURE (pcap or pcapng, plain or gzipped) is one segment. Every frame is classified, whatever is protected is
     checked with the keys, and the verdict is printed: proven, violated or unproven.
+
+    A bundle that `wireproof save` made, given instead of captures, is gone through again: its verdict must be the one
+    that was saved, but for the clock.
 
     \b
     A filter is made of conditions with `and`, `or`, `not` and parentheses:
@@ -78,14 +88,18 @@ def verify_command(
     It asks what stands on the wire before anything is opened.
     """  # noqa: D301 - click's sign for lines that stay as they are
     from lab.capture import keylog
-    from lab.cli.console import print_json
     from lab.cli.progress import octets_bar
-    from lab.coverage.examine import Manner, Segment, examine
+    from lab.coverage.examine import Manner, examine
     from lab.coverage.filter import Filter
     from lab.coverage.judge import Evidence
-    from lab.report.as_json import as_json as document
-    from lab.report.terminal import print_report
+    from lab.coverage.segment import Segment
+    from lab.report.bundle import is_bundle
 
+    renderings = Renderings(html=html, junit=junit, as_json=as_json, rules=rules)
+    if any(map(is_bundle, captures)):
+        if len(captures) > 1 or expectations or canaries or words is not None:
+            raise InputError("a bundle is verified by itself, and against what is in it: give keys alone")
+        return hand_out(_again(captures[0], key_logs), renderings)
     names = segment_names(captures)
     expected = read_expectations(expectations, names)
     evidence = Evidence(tokens=read_canaries(canaries))
@@ -98,11 +112,20 @@ def verify_command(
     ]
     with octets_bar("reading", octets_to_read(captures, keys)) as progress:
         report = examine(segments, keys, Manner(workers=workers, filter=words, partial=partial, progress=progress))
-    if as_json:
-        print_json(document(report))
-    else:
-        print_report(report)
-    return report.verdict.exit_code
+    return hand_out(report, renderings)
+
+
+def _again(path: Path, key_logs: Sequence[Path]) -> Report:
+    """The report on a bundle, whose verdict is the one that was saved."""
+    from lab.capture import keylog
+    from lab.report.again import form_again
+    from lab.report.bundle import unpacked
+
+    keys = [key for key_log in key_logs for key in keylog.read(key_log)] if key_logs else None
+    with unpacked(path) as bundle:
+        report = form_again(bundle, keys)
+    note("the verdict is the one that was saved, but for the clock")
+    return report
 
 
 def octets_to_read(captures: Sequence[Path], keys: Sequence[Key]) -> int:

@@ -15,6 +15,7 @@ from lab.capture.frame import ETHERNET
 from lab.coverage import census
 from lab.coverage.columns import gather
 from lab.coverage.directions import Tally
+from lab.coverage.evidence.uses import Uses
 from lab.coverage.fast import LEFT, NOTHING, Fast, Opened, Run, State
 from lab.coverage.numbers import Numbers
 from lab.coverage.observe import Observer
@@ -54,7 +55,10 @@ class Bulk:
             opened.kind[(opened.kind == census.CLEARTEXT) | (opened.inside == census.CLEARTEXT)] = LEFT
         rows = np.arange(len(burst)) if rows is None else rows
         tallies, direction = self._directions(burst, rows)
+        for run in opened.runs:
+            self._enter(burst, run, np.flatnonzero(opened.kind[run.rows] != LEFT), tallies, direction)
         fast = rows[opened.kind[rows] != LEFT]
+        self._observer.seen.collected.run(burst, fast, opened.kind[fast], opened.speakers)
         kinds = direction[fast] << 16 | opened.kind[fast].astype(np.int64) << 8 | opened.inside[fast]
         for alike in np.unique(kinds).tolist():
             self._count(burst, fast[kinds == alike], alike >> 8 & 0xFF, alike & 0xFF, tallies[alike >> 16])
@@ -72,8 +76,17 @@ class Bulk:
                 under |= census.UNDER_IPSEC
         tally.credit(kind, under, len(rows))
 
+    def _enter(self, burst: Burst, run: Run, places: Column, tallies: list[Tally], direction: Column) -> None:
+        """Enter these places of a run into the ledger."""
+        if len(places):
+            sa = self._macsec[run.sa] if run.protocol == "macsec" else self._esp[run.sa]
+            rows, uses = run.rows[places], run.uses
+            uses = Uses(uses.nonces[places], uses.icvs[places], uses.octets[places])
+            labels = [tallies[each].label for each in set(direction[rows].tolist())]
+            self._observer.seen.collected.ledger.run(sa.identity, burst, rows, run.numbers[places], uses, labels)
+
     def _is_near(self, run: Run) -> bool:
-        if not run.guessed:
+        if not run.guessed or not len(run.numbers):
             return True
         at = self._number(run)
         return int(run.numbers.min()) > at - _NEAR and int(run.numbers.max()) < at + _NEAR

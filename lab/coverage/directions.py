@@ -24,7 +24,8 @@ class Tally:
 
     `under` counts the frames that were opened, by the layers (bits) that all were authenticated. `tokens` counts the
     frames in which a token was found under those layers (0: on the wire); `readable`, on the wire in a frame that
-    MACsec protects without confidentiality.
+    MACsec protects without confidentiality. `failed` counts the frames with a unit that is not authentic. `kinds`
+    counts frames by census class and layers.
     """
 
     label: str
@@ -34,11 +35,14 @@ class Tally:
     under: list[int] = field(default_factory=lambda: [0] * 4)
     tokens: list[int] = field(default_factory=lambda: [0] * 4)
     readable: int = 0
+    failed: int = 0
+    kinds: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def credit(self, kind: int, under: int, frames: int = 1) -> None:
         """Count frames of class `kind`, whose content was found under these layers."""
         self.frames += frames
         self.under[under] += frames
+        self.kinds[kind, under] = self.kinds.get((kind, under), 0) + frames
         if kind not in _NEGOTIATION:
             self.data += frames
 

@@ -1,12 +1,27 @@
-"""The coverage report: one data model, of which JSON and the terminal's table are renderings. Plain data throughout."""
+"""The coverage report: one data model, of which JSON, JUnit, HTML and the terminal's table are renderings."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from lab.coverage.facts import (
+    CanaryPath,
+    Check,
+    Evidence,
+    IkeSaReport,
+    KeyReport,
+    PackResult,
+    PathReport,
+    Provenance,
+    RandomnessReport,
+    ResidueReport,
+    SaReport,
+    SpecimenReport,
+    TimelineReport,
+)
 from lab.errors import ExitCode
 
 SCHEMA: Final = "wireproof.coverage/1"
@@ -73,13 +88,20 @@ class Units:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something to know about frames. `frames` names the first of them, from 1 on as in Wireshark; `count` has all."""
+    """Something to know about frames. `frames` names the first of them, from 1 on as in Wireshark; `count` has all.
+
+    `bears` is False for what is said beside the verdict: how good the protection is, not whether it is there. `why`
+    says why it matters, `change` what to do about it.
+    """
 
     code: str
     severity: Severity
     text: str
     frames: tuple[int, ...]
     count: int
+    bears: bool = True
+    why: str = ""
+    change: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +109,8 @@ class DirectionReport:
     """One direction: its frames, those that carry data, those of them opened under every layer that is demanded.
 
     `token_frames` counts the frames in which a canary's token was found where it belongs; None where none was sent.
+    `source` and `target` are nodes, where the path is known. `census` counts frames by class, `coverage` by what
+    protects them, in words as flow logs have them.
     """
 
     label: str
@@ -94,6 +118,17 @@ class DirectionReport:
     data: int
     authenticated: int
     token_frames: int | None
+    source: str | None = None
+    target: str | None = None
+    verdict: Verdict = Verdict.UNPROVEN
+    reasons: tuple[str, ...] = ()
+    census: Mapping[str, int] = field(default_factory=dict)
+    coverage: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The direction by its nodes, else by its label."""
+        return f"{self.source} to {self.target}" if self.source and self.target else self.label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +137,7 @@ class SegmentReport:
 
     `census` has the classes that occurred, by name; `units` the four protocols. `cut` counts frames cut by the snap
     length, `dropped` those that the tap lost, `excluded` those that did not pass the `filter` and were not looked at.
+    `ends` are the nodes that it joins, where they are known.
     """
 
     segment: str
@@ -120,14 +156,26 @@ class SegmentReport:
     findings: tuple[Finding, ...]
     filter: str | None = None
     excluded: int = 0
+    ends: tuple[str, str] | None = None
+    first_time: int | None = None
+    last_time: int | None = None
+    sas: tuple[SaReport, ...] = ()
+    negotiations: tuple[IkeSaReport, ...] = ()
+    downgrades: tuple[Check, ...] = ()
+    residue: ResidueReport | None = None
+    timeline: TimelineReport | None = None
+    randomness: tuple[RandomnessReport, ...] = ()
+    specimens: tuple[SpecimenReport, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CanaryReport:
-    """The canaries that were sent through a lab; `lost` describes each that did not arrive."""
+    """The canaries that were sent through a lab; `lost` describes each that did not arrive, `paths` where each was."""
 
     sent: int
     lost: tuple[str, ...]
+    paths: tuple[CanaryPath, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +184,11 @@ class Report:
 
     segments: tuple[SegmentReport, ...]
     canaries: CanaryReport | None = None
+    path: PathReport | None = None
+    keys: tuple[KeyReport, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    rules: tuple[PackResult, ...] = ()
+    provenance: Provenance | None = None
 
     @property
     def verdict(self) -> Verdict:

@@ -7,6 +7,7 @@ from typing import Final, final
 
 from lab.capture.keys import EspSa
 from lab.coverage.census import AUTHENTICATED, ESP, ESP_NULL, FAILED, NO_KEY
+from lab.coverage.evidence.identity import KeyIdentity, Used, of_ipsec, used_by_ipsec
 from lab.coverage.numbers import full_numbers
 from lab.coverage.sight import Found, forbidden
 from lab.coverage.transforms import Opener, fits, make_opener
@@ -16,7 +17,7 @@ from lab.coverage.transforms import Opener, fits, make_opener
 class Sa:
     """One SA of the key log, ready to open packets, and how far its sequence numbers have come."""
 
-    __slots__ = ("destination", "esn", "index", "key_id", "kind", "name", "opener", "sequence")
+    __slots__ = ("destination", "esn", "identity", "index", "key_id", "kind", "name", "opener", "sequence")
 
     def __init__(self, key: EspSa, *, reveal: bool) -> None:
         self.opener: Final[Opener | None] = make_opener(
@@ -29,20 +30,35 @@ class Sa:
         self.key_id: Final = key.key_id
         self.index = 0  # in its opener's list of all
         self.name: Final = key.encryption.name + (f" with {key.integrity.name}" if key.integrity else "")
+        self.identity: Final[KeyIdentity] = of_ipsec(
+            protocol="esp",
+            name=key.key_id,
+            encryption=key.encryption,
+            key=key.encryption_key.reveal(),
+            integrity=key.integrity,
+            icv_key=b"" if key.integrity_key is None else key.integrity_key.reveal(),
+            number_bits=64 if key.esn else 32,
+        )
 
-    def open(self, packet: bytes) -> bytes | None:
-        """The payload with its trailer, or None where the ICV says no, or nobody here can compute it."""
+    def open(self, packet: bytes) -> tuple[bytes, Used] | None:
+        """The payload with its trailer, and what was used; None where the ICV says no or cannot be computed here."""
         if self.opener is None:
             return None
         header, body = packet[:8], packet[8:]
+        low = int.from_bytes(header[4:], "big")
         if not self.esn:
-            return self.opener.open(header, body, b"")
-        for sequence in full_numbers(int.from_bytes(header[4:], "big"), self.sequence):
+            payload = self.opener.open(header, body, b"")
+            return None if payload is None else (payload, self._used(low, body))
+        for sequence in full_numbers(low, self.sequence):
             payload = self.opener.open(header, body, (sequence >> 32).to_bytes(4, "big"))
             if payload is not None:
                 self.sequence = max(self.sequence, sequence)
-                return payload
+                return payload, self._used(sequence, body)
         return None
+
+    def _used(self, sequence: int, body: bytes) -> Used:
+        assert self.opener is not None
+        return used_by_ipsec(self.identity, sequence, body, self.opener.iv_octets, self.opener.icv_octets)
 
 
 @final
@@ -74,7 +90,7 @@ class EspOpener:
         if not fitting:
             return forbidden("ESP packet of a length that its SA's transforms cannot have made (RFC 4303 2)")
         for sa in fitting:
-            payload = sa.open(packet)
-            if payload is not None:
-                return Found(sa.kind, AUTHENTICATED, payload)
+            opened = sa.open(packet)
+            if opened is not None:
+                return Found(sa.kind, AUTHENTICATED, opened[0], used=opened[1])
         return Found(fitting[0].kind, FAILED, reason=f"the ICV does not fit {fitting[0].key_id}")

@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
 
 from lab.capture.burst import Burst
 from lab.capture.keys import Key
 from lab.capture.source import Capture, open_capture
-from lab.coverage import census
+from lab.coverage.assemble import assemble
 from lab.coverage.bulk import Bulk
 from lab.coverage.crew import Chosen, go
-from lab.coverage.document import Count, Report, SegmentReport, Units
+from lab.coverage.document import Report
 from lab.coverage.fast import Fast
 from lab.coverage.filter import Filter
-from lab.coverage.judge import Evidence, judge, watch
-from lab.coverage.observe import Observation, Observer
+from lab.coverage.judge import watch
+from lab.coverage.observe import Observer
 from lab.coverage.opening import Learning, Openers
+from lab.coverage.segment import Observed, Segment
+from lab.coverage.show import show
 from lab.coverage.tokens import Tokens
 from lab.errors import InputError
-from lab.model.expectation import Expectation
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """One segment to examine: its capture, and what is known of it."""
-
-    name: str
-    capture: Path
-    expect: Expectation | None = None
-    evidence: Evidence = field(default_factory=Evidence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +47,12 @@ def examine(segments: Iterable[Segment], keys: Sequence[Key], manner: Manner | N
         MachineError: the workers cannot be had.
     """
     manner = manner or Manner()
-    return Report(segments=tuple(examine_segment(segment, keys, manner) for segment in segments))
+    return assemble([observe_segment(segment, keys, manner) for segment in segments])
 
 
-def examine_segment(segment: Segment, keys: Sequence[Key], manner: Manner) -> SegmentReport:
-    """The report on one segment; raises as `examine` does."""
+def observe_segment(segment: Segment, keys: Sequence[Key], manner: Manner | None = None) -> Observed:
+    """Read one segment's capture; raises as `examine` does."""
+    manner = manner or Manner()
     learned = Learning(keys)
     if learned.is_needed:
         with open_capture(segment.capture, hashed=False) as capture:
@@ -78,8 +69,14 @@ def examine_segment(segment: Segment, keys: Sequence[Key], manner: Manner) -> Se
             seen.notes.add("truncated", walk.broken, walk.frames + 1)
         seen.dropped = capture.dropped
         sha256 = capture.sha256()
-    report = report_on(segment, seen, sha256)
-    return report if manner.filter is None else _filtered(report, manner.filter, walk.frames - seen.frames)
+    return Observed(
+        segment=segment,
+        seen=seen,
+        sha256=sha256,
+        specimens=show(seen.collected.specimens, keys, learned),
+        filter=manner.filter,
+        excluded=walk.frames - seen.frames,
+    )
 
 
 class _Walk:
@@ -109,40 +106,3 @@ class _Walk:
         chosen = None if self._manner.filter is None else Filter(self._manner.filter)
         for burst in self:
             yield burst, None if chosen is None else chosen.rows(burst)
-
-
-def _filtered(report: SegmentReport, words: str, excluded: int) -> SegmentReport:
-    """The report, saying that it is of some frames alone."""
-    said = f"only frames that pass the filter `{words}` were judged; {excluded} were not"
-    return replace(report, reasons=(*report.reasons, said), filter=words, excluded=excluded)
-
-
-def report_on(segment: Segment, seen: Observation, sha256: str) -> SegmentReport:
-    """Judge what was observed and put it all into the document."""
-    judgement = judge(seen, segment.expect, segment.evidence)
-    return SegmentReport(
-        segment=segment.name,
-        capture=segment.capture.name,
-        sha256=sha256,
-        verdict=judgement.verdict,
-        reasons=judgement.reasons,
-        expect=None if segment.expect is None else str(segment.expect),
-        frames=seen.frames,
-        octets=seen.octets,
-        census={
-            name: Count(frames=frames, octets=octets)
-            for name, frames, octets in zip(census.NAMES, seen.class_frames, seen.class_octets, strict=True)
-            if frames
-        },
-        units={name: _units(name, seen) for name in census.PROTOCOLS},
-        directions=judgement.directions,
-        cut=seen.cut,
-        dropped=max(seen.dropped, segment.evidence.dropped),
-        findings=judgement.findings,
-    )
-
-
-def _units(protocol: str, seen: Observation) -> Units:
-    authenticated, failed, no_key = seen.units[protocol]
-    incomplete = {"esp": seen.esp_incomplete, "ike": seen.ike_incomplete}.get(protocol, 0)
-    return Units(authenticated=authenticated, failed=failed, no_key=no_key, incomplete=incomplete)

@@ -19,6 +19,8 @@ from lab.coverage import census
 from lab.coverage.classify import ICV_OCTETS
 from lab.coverage.columns import Heads, Internet, Mask, Octets, gather
 from lab.coverage.esp import Sa as EspSa
+from lab.coverage.evidence.residual import speakers
+from lab.coverage.evidence.uses import Uses, eights, folded_ivs
 from lab.coverage.numbers import Numbers, nearest_numbers
 from lab.coverage.opening import Openers
 from lab.coverage.sealed import Sealed
@@ -38,7 +40,8 @@ State: TypeAlias = tuple[Sequence[int], Sequence[int]]
 class Run(NamedTuple):
     """Rows that one SA opened, of frames or of what was inside them, and their PNs or sequence numbers.
 
-    `guessed` says that only the lower halves were in the frames: the numbers are what is nearest to the state.
+    `guessed` says that only the lower halves were in the frames: the numbers are what is nearest to the state. `uses`
+    tells how each unit was protected beside its number.
     """
 
     protocol: str
@@ -47,19 +50,22 @@ class Run(NamedTuple):
     guessed: bool
     rows: Column
     numbers: Numbers
+    uses: Uses
 
 
 @dataclass(slots=True)
 class Opened:
     """What was found: a row a frame its kind and what is inside MACsec, and by whom it was opened.
 
-    `unsure` says that another state might have told more.
+    `unsure` says that another state might have told more. The `speakers` are rows that are not LEFT, and show all that
+    anybody can read in those.
     """
 
     kind: Octets
     inside: Octets
     runs: list[Run] = field(default_factory=list)
     unsure: bool = False
+    speakers: Column = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 Sa = TypeVar("Sa")
@@ -98,6 +104,7 @@ class Fast:
                 rows = sealed.rows[here[heads.rows]]
                 self._internet(data, heads.internet(), rows, state[1], opened, inside=True)
                 opened.kind[rows[opened.inside[rows] != NOTHING]] = kind
+        opened.speakers = speakers(burst, np.flatnonzero(opened.kind != LEFT))
         return opened
 
     def _macsec_runs(self, sealed: Sealed, state: Sequence[int], opened: Opened) -> Column:
@@ -109,9 +116,10 @@ class Fast:
             if any(sa.xpn for sa in sas) and sum(len(here) for _, here, _ in found) < len(places):
                 opened.unsure, found = True, []
             for sa, here, numbers in found:
-                opened.runs.append(Run("macsec", sa.index, False, sa.xpn, sealed.rows[here], numbers))
+                uses = sealed.uses(sa, here, numbers)
+                opened.runs.append(Run("macsec", sa.index, False, sa.xpn, sealed.rows[here], numbers, uses))
                 good.append(here)
-        return np.concatenate(good)
+        return np.sort(np.concatenate(good))
 
     def _internet(
         self, data: bytes, net: Internet, rows: Column, state: Sequence[int], opened: Opened, *, inside: bool
@@ -134,7 +142,8 @@ class Fast:
                     free = self._free(data, net, sa, here, numbers)
                     here, numbers = here[free], numbers[free]
                 kinds[rows[here]] = sa.kind
-                opened.runs.append(Run("esp", sa.index, inside, sa.esn, rows[here], numbers))
+                uses = _esp_uses(data, net, sa, here, numbers)
+                opened.runs.append(Run("esp", sa.index, inside, sa.esn, rows[here], numbers, uses))
 
     def _settle(
         self, key: object, places: Column, sas: Sequence[Sa], attempt: Callable[[Sa, Column], tuple[Mask, Numbers]]
@@ -209,3 +218,15 @@ def _open_esp(data: bytes, net: Internet, sa: EspSa, places: Column, near: int) 
     failed = sa.opener.failed(data, starts[fitting], ends[fitting], numbers[fitting] if sa.esn else None)
     good[np.delete(fitting, failed)] = True
     return good, numbers
+
+
+def _esp_uses(data: bytes, net: Internet, sa: EspSa, places: Column, numbers: Numbers) -> Uses:
+    """How these packets, which an SA opened, were protected."""
+    assert sa.opener is not None
+    bodies, ends = net.starts[places] + 8, net.ends[places]
+    iv_octets, icv_octets = sa.opener.iv_octets, sa.opener.icv_octets
+    return Uses(
+        folded_ivs(data, bodies, iv_octets) if iv_octets else numbers,
+        eights(data, ends - 8),
+        ends - bodies - iv_octets - icv_octets,
+    )

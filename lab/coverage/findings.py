@@ -72,6 +72,11 @@ def collect(seen: Observation, expectation: Expectation | None, dropped: int) ->
         findings.append(
             Finding(code="dropped", severity=Severity.WARNING, text="lost by the tap", frames=(), count=dropped)
         )
+    return by_severity(findings)
+
+
+def by_severity(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings in order, the critical ones first."""
     order = tuple(Severity)
     return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))
 

@@ -1,4 +1,4 @@
-"""IKE messages opened with the key log's IKE SAs (RFC 7296, RFC 7383): only whether SK and SKF are authentic."""
+"""IKE messages opened with the key log's IKE SAs (RFC 7296, RFC 7383): SK and SKF checked and deciphered."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final, final
 
 from lab.capture.keys import IkeSa, IkeSk
 from lab.coverage.census import AUTHENTICATED, FAILED, IKE, NO_KEY
+from lab.coverage.evidence.identity import KeyIdentity, of_ipsec, used_by_ipsec
 from lab.coverage.sight import Found, forbidden
 from lab.coverage.transforms import Opener, fits, make_opener
 
@@ -23,13 +24,15 @@ _INITIATOR: Final = 0x08
 class _Sa:
     """The openers of one IKE SA, by the sender's I flag."""
 
-    __slots__ = ("key_id", "name", "openers")
+    __slots__ = ("identities", "key_id", "name", "openers")
 
     def __init__(self, key: IkeSa | IkeSk) -> None:
+        # Deciphered, too: there are few of these messages, and they tell what was agreed on.
         self.openers: Final[dict[bool, Opener | None]] = {
-            True: make_opener(key.encryption, key.sk_ei, key.integrity, key.sk_ai, reveal=False),
-            False: make_opener(key.encryption, key.sk_er, key.integrity, key.sk_ar, reveal=False),
+            True: make_opener(key.encryption, key.sk_ei, key.integrity, key.sk_ai, reveal=True),
+            False: make_opener(key.encryption, key.sk_er, key.integrity, key.sk_ar, reveal=True),
         }
+        self.identities: Final = {True: _identity(key, initiator=True), False: _identity(key, initiator=False)}
         self.key_id: Final = key.key_id
         self.name: Final = key.encryption.name + (f" with {key.integrity.name}" if key.integrity else "")
 
@@ -52,7 +55,7 @@ class IkeOpener:
             return forbidden(walked)
         start, payload_type = walked
         if payload_type is None:
-            return Found(IKE, None)
+            return Found(IKE, None, message)
         sas = self._by_spis.get(message[:16], [])
         if not sas:
             return Found(
@@ -61,16 +64,34 @@ class IkeOpener:
         header_end = start + (8 if payload_type == _SKF else 4)  # RFC 7383 2.5: fragment number, total fragments
         known = False
         for sa in sas:
-            opener = sa.openers[bool(message[19] & _INITIATOR)]
+            initiator = bool(message[19] & _INITIATOR)
+            opener = sa.openers[initiator]
             if opener is None:
                 continue
             known = True
             body = message[header_end:]
-            if fits(opener, len(body)) and opener.open(message[:header_end], body, b"") is not None:
-                return Found(IKE, AUTHENTICATED)
+            payload = opener.open(message[:header_end], body, b"") if fits(opener, len(body)) else None
+            if payload is not None:
+                number = int.from_bytes(message[20:24], "big")
+                used = used_by_ipsec(sa.identities[initiator], number, body, opener.iv_octets, opener.icv_octets)
+                header = message[:16] + bytes([payload_type]) + message[17:28] + message[start:header_end]
+                return Found(IKE, AUTHENTICATED, header + payload[: len(payload) - 1 - payload[-1]], used=used)
         if not known:
             return Found(IKE, NO_KEY, reason=f"{sas[0].name} cannot be computed here")
         return Found(IKE, FAILED, reason=f"the ICV does not fit {sas[0].key_id}")
+
+
+def _identity(key: IkeSa | IkeSk, *, initiator: bool) -> KeyIdentity:
+    icv_key = key.sk_ai if initiator else key.sk_ar
+    return of_ipsec(
+        protocol="ike",
+        name=f"{key.key_id} {'from its initiator' if initiator else 'from its responder'}",
+        encryption=key.encryption,
+        key=(key.sk_ei if initiator else key.sk_er).reveal(),
+        integrity=key.integrity,
+        icv_key=b"" if icv_key is None else icv_key.reveal(),
+        number_bits=32,
+    )
 
 
 def _find_sk(message: bytes) -> tuple[int, int | None] | str:

@@ -5,12 +5,14 @@ PROVEN needs positive evidence, VIOLATED names frames, everything else is UNPROV
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from lab.coverage import census
-from lab.coverage.directions import Tally
+from lab.coverage.catalogue import explained
 from lab.coverage.document import DirectionReport, Finding, Severity, Verdict
-from lab.coverage.findings import collect, needed_layers, summaries, unwanted_inside, unwanted_outermost
+from lab.coverage.findings import by_severity, collect, summaries, unwanted_inside, unwanted_outermost
+from lab.coverage.judge_directions import Demand, direction_report, judged
 from lab.coverage.observe import Observation, Watch
 from lab.coverage.routing import pairs
 from lab.model.expectation import Expectation
@@ -47,33 +49,30 @@ def watch(expectation: Expectation | None) -> Watch:
     )
 
 
-def judge(seen: Observation, expectation: Expectation | None, evidence: Evidence) -> Judgement:
-    """The verdict, with every reason for it."""
-    findings = collect(seen, expectation, max(seen.dropped, evidence.dropped))
-    directions = tuple(_direction(tally, expectation, evidence) for tally in seen.directions.all() if tally.data)
-    wrong = summaries(findings, Severity.CRITICAL)
-    lacking = summaries(findings, Severity.WARNING)
+def judge(
+    seen: Observation, expectation: Expectation | None, evidence: Evidence, beside: Iterable[Finding] = ()
+) -> Judgement:
+    """The verdict, with every reason for it. `beside` are findings from elsewhere; some of them may bear on it."""
+    findings = by_severity([*collect(seen, expectation, max(seen.dropped, evidence.dropped)), *beside])
+    demand = Demand(expectation=expectation, tokens=bool(evidence.tokens))
+    tallies = [tally for tally in seen.directions.all() if tally.data]
+    directions = tuple(direction_report(tally, demand) for tally in tallies)
+    bearing = [finding for finding in findings if finding.bears]
+    wrong = summaries(bearing, Severity.CRITICAL)
+    lacking = summaries(bearing, Severity.WARNING)
     if expectation is None:
         lacking += _nothing_authenticated(seen)
     else:
         lacking += _lacking_directions(directions, expectation, evidence)
     verdict = Verdict.VIOLATED if wrong else Verdict.UNPROVEN if lacking else Verdict.PROVEN
     reasons = (*wrong, *lacking) or (_why_proven(seen, directions, expectation, evidence),)
-    return Judgement(verdict=verdict, reasons=reasons, directions=directions, findings=findings)
-
-
-def _direction(tally: Tally, expectation: Expectation | None, evidence: Evidence) -> DirectionReport:
-    needed = needed_layers(expectation)
-    # Without an expectation any layer is one; where clear is expected, none is.
-    layers = [under for under in range(4) if under & needed == needed and (under or expectation is not None)]
-    layers = [0] if expectation is not None and expectation.is_clear else layers
-    return DirectionReport(
-        label=tally.label,
-        frames=tally.frames,
-        data=tally.data,
-        authenticated=sum(tally.under[under] for under in layers if under),
-        token_frames=sum(tally.tokens[under] for under in layers) if evidence.tokens else None,
-    )
+    told = [
+        judged(direction, tally, demand, _lacking_in(direction, expectation, evidence))
+        for direction, tally in zip(directions, tallies, strict=True)
+    ]
+    if wrong and not any(each.verdict is Verdict.VIOLATED for each in told):  # nobody knows which way it went
+        told = [replace(each, verdict=Verdict.VIOLATED, reasons=tuple(wrong)) for each in told]
+    return Judgement(verdict=verdict, reasons=reasons, directions=tuple(told), findings=tuple(map(explained, findings)))
 
 
 def _nothing_authenticated(seen: Observation) -> list[str]:
@@ -94,13 +93,22 @@ def _lacking_directions(
     if len(directions) == 1:
         lacking.append(f"data in one direction alone: {directions[0].label}")
     for direction in directions:
-        enough = direction.data if expectation.is_clear else direction.authenticated
-        if enough < evidence.minimum_frames:
-            what = "in clear" if expectation.is_clear else f"authenticated under {expectation}"
-            lacking.append(f"{direction.label}: {enough} of {evidence.minimum_frames} frames or more {what}")
-        if direction.token_frames == 0:
-            where = "in clear" if expectation.is_clear else f"inside {expectation}"
-            lacking.append(f"{direction.label}: no canary found {where}")
+        lacking += [f"{direction.label}: {each}" for each in _lacking_in(direction, expectation, evidence)]
+    return lacking
+
+
+def _lacking_in(direction: DirectionReport, expectation: Expectation | None, evidence: Evidence) -> list[str]:
+    """What is missing for a proof in one direction."""
+    if expectation is None:
+        return []
+    lacking = []
+    enough = direction.data if expectation.is_clear else direction.authenticated
+    if enough < evidence.minimum_frames:
+        what = "in clear" if expectation.is_clear else f"authenticated under {expectation}"
+        lacking.append(f"{enough} of {evidence.minimum_frames} frames or more {what}")
+    if direction.token_frames == 0:
+        where = "in clear" if expectation.is_clear else f"inside {expectation}"
+        lacking.append(f"no canary found {where}")
     return lacking
 
 

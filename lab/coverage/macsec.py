@@ -13,6 +13,7 @@ from dataplane.errors import IntegrityError
 from lab.capture.keys import MacsecSak
 from lab.coverage.census import AUTHENTICATED, FAILED, MACSEC_ENCRYPTED, MACSEC_INTEGRITY_ONLY, NO_KEY
 from lab.coverage.classify import ES, ICV_OCTETS, SC, SCB, E
+from lab.coverage.evidence.identity import KeyIdentity, Used, of_macsec
 from lab.coverage.mka import DistributedSak
 from lab.coverage.numbers import Numbers, full_numbers
 from lab.coverage.sight import Found, forbidden
@@ -23,11 +24,28 @@ _LOW: Final = (1 << 64) - 1
 
 @final
 class Sa:
-    """One SA as its receiver would hold it: the key, how its nonce is made, and how far its PNs have come."""
+    """One SA as its receiver would hold it: the key, how its nonce is made, and how far its PNs have come.
 
-    __slots__ = ("_mask", "_open", "_sci", "index", "offset", "open_columns", "pn", "xpn")
+    `last` is the full PN of the frame that was opened last; `nonce_mask` makes the low 64 bits of a nonce of a PN.
+    """
 
-    def __init__(self, sak: Secret, sci: bytes, ssci: bytes | None, salt: bytes, offset: int, first_pn: int) -> None:
+    __slots__ = (
+        "_mask", "_open", "_sci", "identity", "index", "last", "nonce_mask", "offset", "open_columns", "pn", "xpn",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        identity: KeyIdentity,
+        sak: Secret,
+        sci: bytes,
+        ssci: bytes | None,
+        salt: bytes,
+        offset: int,
+        first_pn: int,
+    ) -> None:
+        self.identity: Final = identity
+        self.last = 0
+        self.nonce_mask: Final = 0 if ssci is None else int.from_bytes(salt[4:], "big")
         aead = aes_gcm(sak.reveal())
         self._open: Final = aead.open
         self.open_columns: Final = aead.open_columns
@@ -41,12 +59,15 @@ class Sa:
 
     def open(self, head: bytes, low_pn: bytes, data: bytes, *, encrypted: bool) -> bytes | None:
         """The user data of Secure Data||ICV, or None where the ICV says no. `head` is what is authenticated first."""
+        low = int.from_bytes(low_pn, "big")
         if not self.xpn:
+            self.last = low
             return self._try(self._sci + low_pn, head, data, encrypted=encrypted)  # 14.5
-        for pn in full_numbers(int.from_bytes(low_pn, "big"), self.pn):
+        for pn in full_numbers(low, self.pn):
             opened = self._try((pn ^ self._mask).to_bytes(12, "big"), head, data, encrypted=encrypted)
             if opened is not None:
                 self.pn = max(self.pn, pn)
+                self.last = pn
                 return opened
         return None
 
@@ -83,7 +104,12 @@ class MacsecOpener:
             for sci in learned.member_scis:
                 self._sas.setdefault((sci, learned.an), [])[:0] = _learned_sas(learned, sci)
         for key in keys:
-            sa = Sa(key.sak, key.sci, key.ssci, key.salt or b"", key.confidentiality_offset, key.first_pn)
+            salt, offset = key.salt or b"", key.confidentiality_offset
+            identity = of_macsec(
+                sak=key.sak.reveal(), sci=key.sci, an=key.an, suite=key.cipher_suite, ssci=key.ssci, salt=salt,
+                offset=offset, learned=False,
+            )  # fmt: skip
+            sa = Sa(identity, key.sak, key.sci, key.ssci, salt, offset, key.first_pn)
             self._sas.setdefault((key.sci, key.an), []).insert(0, sa)
         for sas in self._sas.values():
             for sa in sas:
@@ -114,7 +140,9 @@ class MacsecOpener:
                 opened = sa.open(head, low_pn, sealed, encrypted=bool(tci & E))
                 if opened is not None:
                     sas.insert(0, sas.pop(place))
-                    return Found(kind, AUTHENTICATED, octets[:12] + opened)
+                    icv = int.from_bytes(octets[end - 8 : end], "big")
+                    used = Used(sa.identity, sa.last, sa.last ^ sa.nonce_mask, icv, len(sealed) - ICV_OCTETS)
+                    return Found(kind, AUTHENTICATED, octets[:12] + opened, used=used)
         where = f"SCI {scis[0].hex()} AN {an}"
         if known:
             return Found(kind, FAILED, reason=f"the ICV does not fit the SAK of {where}")
@@ -133,11 +161,17 @@ def _scis(octets: bytes, start: int) -> tuple[bytes, ...]:
 
 def _learned_sas(learned: DistributedSak, sci: bytes) -> list[Sa]:
     if "XPN" not in learned.cipher_suite:
-        return [Sa(learned.sak, sci, None, b"", learned.confidentiality_offset, 1)]
+        return [_learned_sa(learned, sci, None, 1)]
     ranks = [learned.ranked_scis.index(sci) + 1] if sci in learned.ranked_scis else []
     # A capture may have missed who was live at the time, so the other ranks are tried behind the one that is right.
     ranks += [rank for rank in range(1, min(len(learned.member_scis), _MOST_SSCIS) + 1) if rank not in ranks]
-    return [
-        Sa(learned.sak, sci, rank.to_bytes(4, "big"), learned.salt, learned.confidentiality_offset, learned.lowest_pn)
-        for rank in ranks
-    ]
+    return [_learned_sa(learned, sci, rank.to_bytes(4, "big"), learned.lowest_pn) for rank in ranks]
+
+
+def _learned_sa(learned: DistributedSak, sci: bytes, ssci: bytes | None, first_pn: int) -> Sa:
+    salt = b"" if ssci is None else learned.salt
+    identity = of_macsec(
+        sak=learned.sak.reveal(), sci=sci, an=learned.an, suite=learned.cipher_suite, ssci=ssci, salt=salt,
+        offset=learned.confidentiality_offset, learned=True,
+    )  # fmt: skip
+    return Sa(identity, learned.sak, sci, ssci, salt, learned.confidentiality_offset, first_pn)

@@ -5,6 +5,7 @@ One pass, in bounded memory. This is the plain way, frame by frame.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, final
 
@@ -12,6 +13,8 @@ from lab.capture.frame import ETHERNET, Frame
 from lab.coverage import census
 from lab.coverage.classify import BY_LINK_TYPE, ethernet
 from lab.coverage.directions import Directions, Tally
+from lab.coverage.evidence.collected import Collected
+from lab.coverage.evidence.sightings import READABLE
 from lab.coverage.fragments import Datagram, Reassembly
 from lab.coverage.internet import guess, transport
 from lab.coverage.notes import Notes
@@ -19,7 +22,7 @@ from lab.coverage.opening import Openers
 from lab.coverage.routing import Pairs, is_routing
 from lab.coverage.sight import Found, Sight, forbidden
 from lab.coverage.streams import Streams
-from lab.coverage.tokens import Tokens
+from lab.coverage.tokens import Sighting, Tokens
 
 _MOST_NESTED: Final = 4  # MACsec in MACsec
 
@@ -52,6 +55,7 @@ class Observation:
     dropped: int = 0
     notes: Notes = field(default_factory=Notes)
     directions: Directions = field(default_factory=Directions)
+    collected: Collected = field(default_factory=Collected)
 
 
 class Waiting(NamedTuple):
@@ -60,6 +64,7 @@ class Waiting(NamedTuple):
     number: int
     length: int
     tally: Tally
+    time_ns: int
 
 
 @final
@@ -85,10 +90,12 @@ class Observer:
         seen.octets += length
         self._now = now
         self._link_type = link_type
-        waiting = Waiting(number, length, seen.directions.of(frame))
+        waiting = Waiting(number, length, seen.directions.of(frame), now)
+        seen.collected.frame(frame)
         sight = BY_LINK_TYPE[link_type](octets, length)
         if self.tokens and self.tokens.are_in(octets):
-            self._found_token(waiting, 0, readable=sight.kind == census.MACSEC_INTEGRITY_ONLY)
+            found_here = self.tokens.found_in(octets)
+            self._found_token(found_here, waiting, 0, readable=sight.kind == census.MACSEC_INTEGRITY_ONLY)
         cut = len(octets) < length
         if cut:
             seen.cut += 1
@@ -104,6 +111,7 @@ class Observer:
                 self._count_routing(found, waiting)
                 return
             self._count(found, waiting)
+            seen.collected.opened(frame, sight, found)
             self._across(sight, octets, waiting, 0)
             under = self._follow(found, (waiting,), 0)
             if under is not None:
@@ -155,6 +163,7 @@ class Observer:
         kind = found.kind
         self.seen.class_frames[kind] += 1
         self.seen.class_octets[kind] += waiting.length
+        self.seen.collected.classified(kind, waiting.time_ns)
         if kind in self.watch.outermost:
             self.seen.notes.add(census.NAMES[kind], "", waiting.number)
         if kind == census.MALFORMED:
@@ -173,27 +182,34 @@ class Observer:
 
     def _follow(self, found: Found, waiting: tuple[Waiting, ...], under: int, depth: int = 0) -> int | None:
         """Count a unit's check and go on inside it; give the layers it was under, None where that is not known yet."""
+        last, collected = waiting[-1], self.seen.collected
         if found.outcome is None:
+            if found.kind == census.IKE and found.content:
+                collected.ike(found.content, last.number, last.time_ns, protected=False)
             return under
         protocol = census.PROTOCOL_OF[found.kind]
         self.seen.units[protocol][found.outcome] += 1
         if found.outcome != census.AUTHENTICATED:
+            last.tally.failed += found.outcome == census.FAILED
             code = f"{protocol}-{census.OUTCOMES[found.outcome].replace('_', '-')}"
             self.seen.notes.add(code, found.reason, *(each.number for each in waiting))
             return under
+        collected.unit(found, last.number, last.time_ns, last.tally.label)
         if protocol == "macsec":
-            return self._look_inside(found.content, waiting[-1], depth + 1)
+            return self._look_inside(found.content, last, depth + 1)
+        if protocol == "ike":
+            collected.ike(found.content, last.number, last.time_ns, protected=True)
         if protocol == "esp":
             under |= census.UNDER_IPSEC
             if self.tokens and self.tokens.are_in(found.content):
-                self._found_token(waiting[-1], under)
+                self._found_token(self.tokens.found_in(found.content), last, under)
         return under
 
     def _look_inside(self, octets: bytes, waiting: Waiting, depth: int) -> int | None:
         """Classify and open what was inside MACsec; give the layers, None where a datagram is not whole yet."""
         under = census.UNDER_MACSEC
         if self.tokens and self.tokens.are_in(octets):
-            self._found_token(waiting, under)
+            self._found_token(self.tokens.found_in(octets), waiting, under)
         sight = ethernet(octets, len(octets))
         if sight.fragment is not None:
             self._collect(sight, octets, waiting, self._inside, cut=False)
@@ -229,7 +245,7 @@ class Observer:
             else:
                 self._count(found, each)
         if datagram.is_complete and found.kind == census.CLEARTEXT and self.tokens.are_in(payload):
-            self._found_token(waiting[-1], under)
+            self._found_token(self.tokens.found_in(payload), waiting[-1], under)
         final = self._follow(found, waiting, under)
         for each in waiting:
             each.tally.credit(found.kind, under if final is None else final)
@@ -256,10 +272,12 @@ class Observer:
         """Look for tokens that lie across the segments of a TCP connection."""
         if self.tokens and sight.kind == census.CLEARTEXT and sight.end:
             where = (under, sight.destination)
-            for frame in self._streams.segment(where, octets, sight.start, sight.end, waiting):
-                self._found_token(frame, under)
+            for across in self._streams.segment(where, octets, sight.start, sight.end, waiting):
+                self._found_token(across.found, across.who, under)
 
-    def _found_token(self, waiting: Waiting, under: int, *, readable: bool = False) -> None:
+    def _found_token(self, found: Iterable[Sighting], waiting: Waiting, under: int, *, readable: bool = False) -> None:
+        form = READABLE if readable else under
+        self.seen.collected.sightings.add(found, form, waiting.tally.label, waiting.number, waiting.time_ns)
         if readable:
             waiting.tally.readable += 1
             self.seen.notes.add("token-readable", "", waiting.number)

@@ -11,6 +11,7 @@ import numpy as np
 from lab.capture.burst import Burst, Column
 from lab.coverage.classify import ICV_OCTETS, SC
 from lab.coverage.columns import REACH, Heads, Mask, alike, gather
+from lab.coverage.evidence.uses import Uses, eights
 from lab.coverage.macsec import Sa
 from lab.coverage.numbers import Numbers, nearest_numbers
 
@@ -84,6 +85,15 @@ class Sealed:
             failed = sa.open_columns(sa.nonces(numbers), icv_octets, aads, repeat(bytearray()))
         good[failed] = False
         return good, numbers
+
+    def uses(self, sa: Sa, places: Column, numbers: Numbers) -> Uses:
+        """How these places, which an SA opened, were protected."""
+        ends = self.ends[places]
+        return Uses(
+            numbers ^ np.uint64(sa.nonce_mask),
+            eights(self._burst.data, ends - 8),
+            ends - self.body[places] - ICV_OCTETS,
+        )
 
     def _heads(self, places: Column) -> list[bytes]:
         """Addresses and SecTAG of each; VLAN tags before the SecTAG are not covered (802.1AE-2018 10.6)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from lab.coverage.census import CLEARTEXT, CONTROL, MALFORMED
+from lab.coverage.evidence.identity import Used
 
 FRAGMENT: Final = 9
 """A kind beside the census classes: an IP fragment, which has its datagram's class."""
@@ -57,14 +58,17 @@ class Found(NamedTuple):
     """What opening found in one unit.
 
     `kind` is the census class, which may be malformed after all. `outcome` is None where there is nothing to check.
-    `content` is what was inside: for MACsec the frame without SecTAG and ICV, for ESP the payload with its trailer.
-    `reason` says in words why the unit is not authenticated, or what is odd about it.
+    `content` is what was inside: for MACsec the frame without SecTAG and ICV, for ESP the payload with its trailer, for
+    IKE the message with the content of its SK or SKF payload deciphered, or as it is where nothing is enciphered.
+    `reason` says in words why the unit is not authenticated, or what is odd about it. `used` is there with an authentic
+    unit of MACsec, ESP or IKE.
     """
 
     kind: int
     outcome: int | None
     content: bytes = b""
     reason: str = ""
+    used: Used | None = None
 
 
 def forbidden(reason: str) -> Found:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Final, Generic, NamedTuple, TypeVar, final
 
-from lab.coverage.tokens import Tokens
+from lab.coverage.tokens import Sighting, Tokens
 
 MOST_FLOWS: Final = 1024
 MOST_RUNS: Final = 16  # pieces of one connection that do not touch each other
@@ -29,6 +29,13 @@ class Run(NamedTuple, Generic[Who]):
     last: Who
 
 
+class Across(NamedTuple, Generic[Who]):
+    """A frame with a part of a token that lies across a seam, and which token that is."""
+
+    who: Who
+    found: frozenset[Sighting]
+
+
 @final
 class Streams(Generic[Who]):
     """The connections of one capture, each by a key that tells it from the others."""
@@ -38,8 +45,8 @@ class Streams(Generic[Who]):
         self._edge: Final = tokens.longest - 1
         self._flows: Final[dict[Hashable, list[Run[Who]]]] = {}
 
-    def segment(self, where: Hashable, octets: bytes, start: int, end: int, who: Who) -> tuple[Who, ...]:
-        """Take a TCP segment; give both frames of each seam that it closes and that a token lies across.
+    def segment(self, where: Hashable, octets: bytes, start: int, end: int, who: Who) -> tuple[Across[Who], ...]:
+        """Take a TCP segment; give both frames of each seam that it closes and that a token lies across, and which.
 
         A token that lies in one segment alone is for others to find.
         """
@@ -51,7 +58,7 @@ class Streams(Generic[Who]):
         sequence = int.from_bytes(octets[start + 4 : start + 8], "big") + (octets[start + 13] & _SYN != 0)
         return self._add((where, octets[start : start + 4]), sequence & 0xFFFFFFFF, payload, who)
 
-    def _add(self, key: Hashable, sequence: int, payload: bytes, who: Who) -> tuple[Who, ...]:
+    def _add(self, key: Hashable, sequence: int, payload: bytes, who: Who) -> tuple[Across[Who], ...]:
         runs = self._flows.pop(key, [])
         self._flows[key] = runs
         if len(self._flows) > MOST_FLOWS:
@@ -72,7 +79,7 @@ class Streams(Generic[Who]):
                     behind, back = run, -begin
         new = payload[front:back]
         joined = self._run(sequence + front, new, who)
-        found: tuple[Who, ...] = ()
+        found: tuple[Across[Who], ...] = ()
         if before is not None:
             joined, found = self._join(before, joined)
         if behind is not None:
@@ -85,15 +92,16 @@ class Streams(Generic[Who]):
     def _run(self, start: int, octets: bytes, who: Who) -> Run[Who]:
         return Run(start & 0xFFFFFFFF, len(octets), octets[: self._edge], octets[-self._edge :], who, who)
 
-    def _join(self, left: Run[Who], right: Run[Who]) -> tuple[Run[Who], tuple[Who, ...]]:
+    def _join(self, left: Run[Who], right: Run[Who]) -> tuple[Run[Who], tuple[Across[Who], ...]]:
         head = left.head if left.length >= self._edge else (left.head + right.head)[: self._edge]
         tail = right.tail if right.length >= self._edge else (left.tail + right.tail)[-self._edge :]
         length = min(left.length + right.length, _HALF // 2)  # sequence numbers come round
         start = right.start + right.length - length & 0xFFFFFFFF
         joined = Run(start, length, head, tail, left.first, right.last)
-        across = self._tokens.are_in(left.tail + right.head)
-        split = across and not self._tokens.are_in(left.tail) and not self._tokens.are_in(right.head)
-        return joined, (left.last, right.first) if split else ()
+        across = self._tokens.found_in(left.tail + right.head)
+        if not across or self._tokens.are_in(left.tail) or self._tokens.are_in(right.head):
+            return joined, ()
+        return joined, (Across(left.last, across), Across(right.first, across))
 
 
 def _distance(origin: int, sequence: int) -> int:

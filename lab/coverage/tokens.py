@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,18 @@ _LEAST_FOR_GRAMS: Final = 2 * _GRAM - 1  # so long a spelling holds a whole gram
 _FEW: Final = 24  # spellings that are faster looked for one by one
 _LEAST_HALF: Final = 16  # base64 digits: 96 bits, which no accident brings about
 _LEAST_BASE64: Final = 6
+
+AS_SENT: Final = "as sent"
+HEXADECIMAL: Final = "in hexadecimal"
+UTF_16: Final = "in UTF-16"
+BASE64: Final = "in base64"
+
+
+class Sighting(NamedTuple):
+    """A token, by its place among those searched for, and how it is spelled where it was found."""
+
+    token: int
+    spelling: str
 
 
 @final
@@ -32,14 +44,19 @@ class Tokens:
         self._tokens: Final = tuple(dict.fromkeys(tokens))
         if b"" in self._tokens:
             raise ValueError("an empty token is found everywhere")
-        self._spellings: Final = tuple(dict.fromkeys(each for token in self._tokens for each in spellings(token)))
+        self._meanings: Final[dict[bytes, Sighting]] = {}
+        for place, token in enumerate(self._tokens):
+            for spelling, octets in spelled(token):
+                self._meanings.setdefault(octets, Sighting(place, spelling))
+        self._spellings: Final = tuple(self._meanings)
         self.longest: Final = max(map(len, self._spellings), default=0)
         long = [each for each in self._spellings if len(each) >= _LEAST_FOR_GRAMS]
         many = len(self._spellings) > _FEW
         self._short: Final = [each for each in self._spellings if len(each) < _LEAST_FOR_GRAMS] if many else []
-        self._grams: Final = {
-            int.from_bytes(each[at : at + _GRAM], sys.byteorder) for each in long for at in range(_GRAM)
-        } if many else set()  # fmt: skip
+        self._grams: Final[dict[int, list[bytes]]] = {}
+        for each in long if many else ():
+            for at in range(_GRAM):
+                self._grams.setdefault(int.from_bytes(each[at : at + _GRAM], sys.byteorder), []).append(each)
         self._many: Final = many
         self._sorted: Final = np.array(sorted(self._grams), np.uint64)
 
@@ -50,9 +67,18 @@ class Tokens:
         """Whether any token is in these octets, in any spelling."""
         if self._many:
             words = memoryview(octets)[: len(octets) & -_GRAM].cast("Q")
-            if self._grams.isdisjoint(words):
+            if self._grams.keys().isdisjoint(words):
                 return any(each in octets for each in self._short)
         return any(each in octets for each in self._spellings)
+
+    def found_in(self, octets: bytes) -> frozenset[Sighting]:
+        """Which tokens `are_in` these octets, and how they are spelled there."""
+        sought: Iterable[bytes] = self._spellings
+        if self._many:
+            words = memoryview(octets)[: len(octets) & -_GRAM].cast("Q")
+            near = {each for gram in self._grams.keys() & set(words) for each in self._grams[gram]}
+            sought = (*near, *self._short)
+        return frozenset(self._meanings[each] for each in sought if each in octets)
 
     def places(self, octets: bytes) -> NDArray[np.int64]:
         """Where something may be that `are_in` would find, in many octets: ascending places inside of each."""
@@ -71,22 +97,28 @@ class Tokens:
 
 def spellings(token: bytes) -> Iterator[bytes]:
     """The token, and what it becomes in hexadecimal, UTF-16 and base64."""
-    yield token
-    yield token.hex().encode()
-    yield token.hex().upper().encode()
+    return (octets for _, octets in spelled(token))
+
+
+def spelled(token: bytes) -> Iterator[tuple[str, bytes]]:
+    """The same, with how each is spelled."""
+    yield AS_SENT, token
+    yield HEXADECIMAL, token.hex().encode()
+    yield HEXADECIMAL, token.hex().upper().encode()
     try:
         text = token.decode()
     except UnicodeDecodeError:
         text = token.decode("latin-1")
-    yield text.encode("utf-16-le")
-    yield text.encode("utf-16-be")
+    yield UTF_16, text.encode("utf-16-le")
+    yield UTF_16, text.encode("utf-16-be")
     for before in range(3):
         for digits in (_base64(token, before, b"+/"), _base64(token, before, b"-_")):
             half = len(digits) // 2
             if half >= _LEAST_HALF:  # a line break may stand in one half
-                yield from (digits[:half], digits[half:])
+                yield BASE64, digits[:half]
+                yield BASE64, digits[half:]
             elif len(digits) >= _LEAST_BASE64:
-                yield digits
+                yield BASE64, digits
 
 
 def _base64(token: bytes, before: int, signs: bytes) -> bytes:

@@ -52,6 +52,16 @@ class Opener(Protocol):
         """What the payload's length is a multiple of."""
         ...
 
+    @property
+    def iv_octets(self) -> int:
+        """The length of the IV, 0 for none."""
+        ...
+
+    @property
+    def icv_octets(self) -> int:
+        """The length of the ICV."""
+        ...
+
     def open(self, header: bytes, body: bytes, high: bytes) -> bytes | None:
         """The payload with its trailer, or None where the ICV says no.
 
@@ -96,6 +106,8 @@ class _AeadOpener:
 
     least_octets: Final = 8 + 1 + _ICV_OCTETS
     block_octets: Final = 1
+    iv_octets: Final = 8
+    icv_octets: Final = _ICV_OCTETS
 
     def __init__(self, aead: Aead, salt: bytes) -> None:
         self._open: Final = aead.open
@@ -124,6 +136,8 @@ class _GmacOpener:
 
     least_octets: Final = 8 + 1 + _ICV_OCTETS
     block_octets: Final = 1
+    iv_octets: Final = 8
+    icv_octets: Final = _ICV_OCTETS
 
     def __init__(self, aead: Aead, salt: bytes) -> None:
         self._open: Final = aead.open
@@ -155,8 +169,8 @@ class _MacOpener:
     ) -> None:
         self.block_octets: Final = encryption.block_octets
         self.least_octets: Final = encryption.iv_octets + max(encryption.block_octets, 1) + integrity.icv_octets
-        self._iv_octets: Final = encryption.iv_octets
-        self._icv_octets: Final = integrity.icv_octets
+        self.iv_octets: Final = encryption.iv_octets
+        self.icv_octets: Final = integrity.icv_octets
         self._fork: Final[Callable[[], Mac]] = (
             CmacKey(integrity_key).fork
             if integrity.hash_name is None
@@ -167,18 +181,18 @@ class _MacOpener:
         self._reveal: Final = reveal
 
     def open(self, header: bytes, body: bytes, high: bytes) -> bytes | None:
-        sealed, icv = body[: -self._icv_octets], body[-self._icv_octets :]
+        sealed, icv = body[: -self.icv_octets], body[-self.icv_octets :]
         context = self._fork()
         context.update(header + sealed + high)
-        if not equal(context.finalize()[: self._icv_octets], icv):
+        if not equal(context.finalize()[: self.icv_octets], icv):
             return None
         if self._cbc is None:
             return sealed
-        return self._cbc.decrypt(sealed[: self._iv_octets], sealed[self._iv_octets :]) if self._reveal else b""
+        return self._cbc.decrypt(sealed[: self.iv_octets], sealed[self.iv_octets :]) if self._reveal else b""
 
     def failed(self, data: bytes, starts: Column, ends: Column, numbers: Numbers | None) -> list[int]:
         failed: list[int] = []
-        octets = self._icv_octets
+        octets = self.icv_octets
         highs = repeat(b"", len(starts)) if numbers is None else _uppers(numbers)
         fork = self._fork
         for place, (start, end, high) in enumerate(zip(starts.tolist(), ends.tolist(), highs, strict=True)):

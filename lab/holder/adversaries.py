@@ -62,7 +62,7 @@ class Adversaries:
         self._wires: dict[str, _Wire] = {}
         self._numbers = itertools.count(1)
         self._ended: dict[str, list[Message]] = {}
-        self.receivers: Final = ReceiverCounters(supervisor, home, places)
+        self.receivers: Final = ReceiverCounters(order.topology, supervisor, home, places)
 
     def link(self, segment: str) -> Link:
         """The link that is that segment.
@@ -236,7 +236,8 @@ class Adversaries:
         wire.asked -= 1
         if answer is None:
             child = wire.child
-            request.fail(f"{child.name} gave no answer ({child.end or child.state})", ExitCode.VIOLATED)
+            said = f": {child.last_words}" if child.last_words else ""
+            request.fail(f"{child.name} gave no answer ({child.end or child.state}){said}", ExitCode.VIOLATED)
             return
         if "error" in answer:
             request.fail(answer["error"], ExitCode(answer["exit_code"]))

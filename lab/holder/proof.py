@@ -13,16 +13,15 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab.canary.canary import Canary, plan_canaries
 from lab.canary.exchange import Exchange, Outcome
 from lab.capture import keylog
 from lab.capture.keys import Key
-from lab.coverage.document import CanaryReport, Report
-from lab.coverage.examine import Segment, examine
-from lab.coverage.judge import Evidence
+from lab.coverage.document import Report
+from lab.coverage.proof import Proof, SentCanary, examine_lab
 from lab.errors import CheckFailedError
 from lab.holder import caks
 from lab.holder.client import Client
@@ -84,31 +83,36 @@ def flush_captures(client: Client) -> tuple[Captured, ...]:
 def prove(client: Client, topology: Topology, timeout: float, *, with_saks: bool = False) -> Report:
     """Send canaries through a lab, then judge each segment by its whole capture, from the lab's first frame on.
 
-    Where a link's CAKs are on file, they are all that it is judged with, unless `with_saks`.
+    Where a link's CAKs are on file, they are all that it is judged with, unless `with_saks`. What was sent is kept in
+    the lab's folder, so that the same can be judged again.
 
     Raises:
         CheckFailedError: the lab ended meanwhile.
     """
     outcomes = send_canaries(client, topology, timeout)
-    captured = {each.segment: each for each in flush_captures(client)}
-    tokens = tuple(each.canary.token for each in outcomes if each.canary.is_searchable)
-    keys: Sequence[Key] = keys_on_file(client.folder)
-    if not with_saks:
-        keys = caks.without_saks(keys, topology, caks.on_file(keys))
-    report = examine(
-        (
-            Segment(
-                name=link.segment,
-                capture=captured[link.segment].path,
-                expect=link.expect,
-                evidence=Evidence(tokens=tokens, minimum_frames=LEAST_FRAMES, dropped=captured[link.segment].dropped),
-            )
-            for link in topology.links
-        ),
-        keys,
+    captured = flush_captures(client)
+    proof = Proof(
+        canaries=tuple(_sent(each) for each in outcomes),
+        minimum_frames=LEAST_FRAMES,
+        dropped={each.segment: each.dropped for each in captured if each.dropped},
     )
-    lost = tuple(_describe(each) for each in outcomes if not each.arrived)
-    return replace(report, canaries=CanaryReport(sent=len(outcomes), lost=lost))
+    keep(client.folder.proof, proof)
+    keys = keys_to_judge_by(client.folder, topology, with_saks=with_saks)
+    return examine_lab(topology, {each.segment: each.path for each in captured}, keys, proof)
+
+
+def keep(path: Path, proof: Proof) -> None:
+    """Write down what was sent; a reader sees all of it or nothing."""
+    new = path.with_name(f".{path.name}")
+    new.touch(mode=0o600)
+    new.write_text(json.dumps(proof.as_json()) + "\n")
+    new.replace(path)
+
+
+def keys_to_judge_by(folder: LabFolder, topology: Topology, *, with_saks: bool = False) -> Sequence[Key]:
+    """The keys of a lab's key log; where a link's CAKs are on file, without its SAKs unless `with_saks`."""
+    keys = keys_on_file(folder)
+    return keys if with_saks else caks.without_saks(keys, topology, caks.on_file(keys))
 
 
 def keys_on_file(folder: LabFolder) -> Sequence[Key]:
@@ -116,11 +120,18 @@ def keys_on_file(folder: LabFolder) -> Sequence[Key]:
     return keylog.read(folder.keys) if folder.keys.exists() else ()
 
 
-def _describe(outcome: Outcome) -> str:
+def _sent(outcome: Outcome) -> SentCanary:
     canary = outcome.canary
-    return (
-        f"{canary.transport} with {canary.payload_octets} octets from {canary.source.node} to {canary.target.node}, "
-        f"sent {outcome.attempts} times"
+    return SentCanary(
+        number=canary.number,
+        token=canary.token.decode(),
+        transport=str(canary.transport),
+        source=canary.source.node,
+        target=canary.target.node,
+        octets=canary.payload_octets,
+        searched=canary.is_searchable,
+        arrived=outcome.arrived,
+        attempts=outcome.attempts,
     )
 
 

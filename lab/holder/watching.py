@@ -15,8 +15,9 @@ from typing import Final
 
 from lab.capture.keys import Key
 from lab.coverage.document import CanaryReport, Report
-from lab.coverage.examine import Segment, examine
+from lab.coverage.examine import examine
 from lab.coverage.judge import Evidence
+from lab.coverage.segment import Segment
 from lab.errors import InputError
 from lab.holder.client import Client
 from lab.holder.proof import LEAST_FRAMES, Captured, flush_captures, keys_on_file, send_canaries

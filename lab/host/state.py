@@ -106,6 +106,11 @@ class LabFolder:
         return self.path / "captures"
 
     @property
+    def proof(self) -> Path:
+        """What the last `prove` sent, and what came of it."""
+        return self.path / "proof.json"
+
+    @property
     def logs(self) -> Path:
         """One log for each node that has a process, and the holder's."""
         return self.path / "logs"

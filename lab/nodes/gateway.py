@@ -40,6 +40,7 @@ from lab.ports.port import Port
 # Enough messages of packets to make the fixed cost of a turn small, few enough to stay in the processor's cache.
 _MESSAGES: Final = 2
 _LEAST_SLOTS: Final = 16
+_MOST_BATCHES: Final = 256  # that wait at a port: more than its socket's buffer holds
 
 
 class Line(Protocol):
@@ -147,7 +148,7 @@ class Gateway:
         }
 
     def command(self, verb: str, fields: Message) -> object:
-        """Do what is asked: `begin`; `up`, `down` and `rekey` of a `connection`.
+        """Do what is asked: `begin`; `up`, `down` and `rekey` of a `connection`; `settle`: take in all that waits.
 
         Raises:
             InputError: there is no such verb or connection, or it cannot be done now.
@@ -156,8 +157,11 @@ class Gateway:
         if verb == "begin":
             self.keying.begin(now)
             return None
+        if verb == "settle":
+            self._settle()
+            return self.status()
         if verb not in ("up", "down", "rekey"):
-            raise InputError(f"a gateway knows no verb {verb!r}; it knows begin, up, down and rekey")
+            raise InputError(f"a gateway knows no verb {verb!r}; it knows begin, up, down, rekey and settle")
         name = fields.get("connection")
         if not isinstance(name, str) or name not in self.keying.tunnels:
             raise InputError(f"{self.name} has no connection {name!r}; it has {', '.join(self.keying.tunnels)}")
@@ -174,6 +178,12 @@ class Gateway:
         _close(self._ports.values(), self.keying.tunnels.values())
 
     # ---- packets ----
+
+    def _settle(self) -> None:
+        for port in self._ports.values():
+            for _ in range(_MOST_BATCHES):
+                if not self.inward(port):
+                    break
 
     def outward(self, tunnel: TunnelEnd) -> bool:
         """Protect and send what waits at a tunnel, one batch; true when more may wait."""

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from lab.coverage.census import CLEAR, NAMES
 from lab.coverage.document import CanaryReport, Finding, Report, SegmentReport, Severity, Verdict
+from lab.coverage.facts import PackResult, Status
 from lab.coverage.findings import frame_ranges
 
 PIPE_WIDTH = 100
@@ -24,6 +25,7 @@ _MOST_RUNS = 8
 
 _VERDICT_STYLES = {Verdict.PROVEN: "bold green", Verdict.VIOLATED: "bold red", Verdict.UNPROVEN: "bold yellow"}
 _SEVERITY_STYLES = {Severity.CRITICAL: "red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
+_STATUS_STYLES = {Status.MET: "green", Status.NOT_MET: "bold red", Status.NOT_OBSERVED: "dim"}
 _SHORT = {"macsec-encrypted": "macsec", "macsec-integrity-only": "macsec-integ"}
 _CLEAR_NAMES = frozenset(NAMES[kind] for kind in CLEAR)
 
@@ -47,13 +49,15 @@ def render(report: Report) -> RenderableType:
     parts += [Padding(lines, (0, 1, 1, 1)) for segment in report.segments if (lines := _findings(segment))]
     if report.canaries is not None and report.canaries.lost:
         parts.append(Padding(_lost(report.canaries), (0, 1, 1, 1)))
+    parts += [Padding(_pack(pack), (0, 1, 1, 1)) for pack in report.rules]
     parts.append(Padding(_last_line(report), (0, 1)))
     return Group(*parts)
 
 
 def _table(report: Report) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("segment", overflow="fold", max_width=24)
+    longest = max((len(segment.segment) for segment in report.segments), default=0)
+    table.add_column("segment", overflow="fold", min_width=min(longest, 24), max_width=24)
     table.add_column("verdict", no_wrap=True)
     table.add_column("outermost", no_wrap=True)
     table.add_column("authentic", justify="right", no_wrap=True)
@@ -107,7 +111,8 @@ def _findings(segment: SegmentReport) -> Text:
         text.append("\n" if text else "")
         text.append(f"{segment.segment}: ")
         text.append(str(finding.severity), style=_SEVERITY_STYLES[finding.severity])
-        text.append(f" {finding.code}: {''.join(_finding(finding))}")
+        beside = "" if finding.bears else " (beside the verdict)"
+        text.append(f" {finding.code}{beside}: {''.join(_finding(finding))}")
     if len(segment.findings) > _MOST_FINDINGS:
         text.append(f"\n{segment.segment}: and {len(segment.findings) - _MOST_FINDINGS} more findings, see --json")
     return text
@@ -117,6 +122,19 @@ def _finding(finding: Finding) -> Iterator[str]:
     yield f"{finding.count} frame{'' if finding.count == 1 else 's'} {finding.text}"
     if finding.frames:
         yield f" ({frame_ranges(finding.frames, _MOST_RUNS)})"
+
+
+def _pack(pack: PackResult) -> Group:
+    """What the frames say of each of a pack's rules."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("clause", overflow="fold", max_width=22)
+    table.add_column("rule", overflow="fold", ratio=1)
+    table.add_column("frames say", no_wrap=True)
+    table.add_column("what it rests on", overflow="fold", ratio=1)
+    for rule in pack.results:
+        said = Text(str(rule.status).replace("-", " "), style=_STATUS_STYLES[rule.status])
+        table.add_row(Text(rule.clause), Text(rule.title), said, Text(rule.text))
+    return Group(Text(f"{pack.title} ({pack.name})", style="bold"), table)
 
 
 def _lost(canaries: CanaryReport) -> Text:

@@ -76,7 +76,13 @@ def _operations(topology: Topology, *, limits: bool) -> Iterator[Operation]:
 
 def _secured(topology: Topology) -> Iterator[Operation]:
     """Links that MKA keys carry nothing until it has; one with a mistake in it will not."""
-    keyed = [link for link in topology.links if link.macsec is not None and isinstance(link.macsec.keys, MkaKeys)]
+    keyed = [
+        link
+        for link in topology.links
+        if link.macsec is not None
+        and isinstance(link.macsec.keys, MkaKeys)
+        and topology.resources.is_enabled(link.segment)
+    ]
     for mistaken, seconds in ((False, SECURED_PATIENCE), (True, MISTAKEN_PATIENCE)):
         segments = tuple(link.segment for link in keyed if bool(link.mistakes) is mistaken)
         if segments:

@@ -13,11 +13,12 @@ from lab.capture import keylog
 from lab.capture.frame import Frame
 from lab.capture.keys import Key
 from lab.capture.source import open_capture
+from lab.coverage.assemble import report_on
 from lab.coverage.document import Report
-from lab.coverage.examine import Segment, report_on
 from lab.coverage.judge import Evidence, watch
 from lab.coverage.observe import Observation, Observer
 from lab.coverage.opening import Learning, Openers
+from lab.coverage.segment import Segment
 from lab.coverage.tokens import Tokens
 from lab.model.expectation import Expectation
 

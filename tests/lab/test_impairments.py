@@ -120,10 +120,10 @@ def test_what_is_shown_is_for_people(chain: Bench) -> None:
 
 
 def test_a_topologys_impairments_are_there_from_the_start_and_can_be_taken_away(bench: Bench) -> None:
-    text = (ROOT / "topologies" / "macsec-pair.yaml").read_text()
+    text = (ROOT / "topologies" / "macsec-static.yaml").read_text()
     path = bench.topologies / "impaired.yaml"
     path.write_text(
-        text.replace("name: macsec-pair", "name: impaired").replace(
+        text.replace("name: macsec-static", "name: impaired").replace(
             "    bandwidth: 100\n", "    bandwidth: 100\n    impairments: {a_to_b: {delay: 60ms}, seed: 3}\n"
         )
     )

@@ -21,7 +21,7 @@ PEER = "172.16.0.2"
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bench, Path]]:
     """A lab with a replay window of 0, and what its wire has carried."""
-    yield from _lab(tmp_path_factory.mktemp("replay"), "macsec-pair")
+    yield from _lab(tmp_path_factory.mktemp("replay"), "macsec-static")
 
 
 def _lab(folder: Path, file: str) -> Iterator[tuple[Bench, Path]]:
@@ -92,10 +92,10 @@ def test_a_replay_goes_past_impairments(recorded: tuple[Bench, Path]) -> None:
 
 
 def test_with_the_window_wide_open_recorded_frames_are_delivered_and_that_is_a_finding(tmp_path: Path) -> None:
-    text = (ROOT / "topologies" / "macsec-pair.yaml").read_text()
+    text = (ROOT / "topologies" / "macsec-static.yaml").read_text()
     path = tmp_path / "wide.yaml"
     path.write_text(
-        text.replace("name: macsec-pair", "name: wide").replace(
+        text.replace("name: macsec-static", "name: wide").replace(
             "      sci_state: Enabled\n", "      sci_state: Enabled\n      replay_window: 1000000\n"
         )
     )
@@ -116,7 +116,7 @@ def test_with_the_window_wide_open_recorded_frames_are_delivered_and_that_is_a_f
 def test_another_labs_recording_is_not_authentic(recorded: tuple[Bench, Path], bench: Bench) -> None:
     """The same names give the same SCI, but keys are made anew at each `up`; these PNs would be new enough."""
     _, capture = recorded
-    bench.ok("up", "macsec-pair")
+    bench.ok("up", "macsec-static")
     found = replayed(bench, capture, "--at", "topspeed")
     assert found["fates"] == {"InPktsNotValid": found["sent"]}
     assert found["findings"] == []

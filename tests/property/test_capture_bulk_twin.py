@@ -16,6 +16,7 @@ from lab.capture.frame import Frame
 from lab.capture.keys import Key
 from lab.capture.source import open_capture
 from lab.coverage.bulk import Bulk
+from lab.coverage.evidence.collected import Collected
 from lab.coverage.fast import Fast
 from lab.coverage.judge import watch
 from lab.coverage.observe import Observation, Observer
@@ -35,13 +36,30 @@ EXPECTATIONS = (
 
 def facts(seen: Observation) -> dict[str, object]:
     """Everything that was observed, to be compared."""
-    told = dataclasses.asdict(seen) | {"notes": None, "directions": None}
+    told = {field.name: getattr(seen, field.name) for field in dataclasses.fields(seen)}
     codes = {"cleartext", "malformed", "odd", "cut", "macsec-encrypted", "esp", "ike"}
     codes |= {f"{a}-{b}" for a in ("macsec", "mka", "ike", "esp") for b in ("failed", "no-key", "incomplete")}
     codes |= {f"inside-{a}" for a in ("cleartext", "malformed", "esp-null")}
     notes = {(note.code, note.text): (note.count, sorted(note.frames)) for note in seen.notes.of(*codes)}
     tallies = {tally.label: (tally.frames, tally.data, tally.under) for tally in seen.directions.all()}
-    return told | {"notes": notes, "directions": tallies}
+    return told | {"notes": notes, "directions": tallies, "collected": collected(seen.collected)}
+
+
+def collected(each: Collected) -> dict[str, object]:
+    """What every collector has, in an order that does not depend on who came first."""
+    names = [identity.name for identity in each.ledger.identities]
+    rows = [(*row[:-1], names[row[-1]]) for row in each.ledger.spool.all().tolist()]
+    uses = {identity: dataclasses.asdict(use) for identity, use in each.ledger.uses.items()}
+    return {
+        "rows": sorted(rows),
+        "uses": {identity: use | {"directions": sorted(use["directions"])} for identity, use in uses.items()},
+        "timeline": each.timeline.counts(),
+        "residue": (each.residue.fields, each.residue.overflowing, each.residue.lengths),
+        "randomness": {kind: counts.tolist() for kind, counts in each.randomness.counts.items()},
+        "specimens": each.specimens.kept,
+        "sightings": each.sightings.seen,
+        "messages": sorted(each.messages.kept),
+    }
 
 
 def in_bulk(path: Path, keys: Sequence[Key], expect: Expectation | None) -> Observation:

@@ -12,8 +12,9 @@ from netaddr import IPAddress
 from lab.capture.frame import Direction
 from lab.capture.pcapng import PcapngWriter
 from lab.coverage.document import SegmentReport, Verdict
-from lab.coverage.examine import Segment, examine
+from lab.coverage.examine import examine
 from lab.coverage.routing import is_routing, pairs
+from lab.coverage.segment import Segment
 from lab.model.expectation import Expectation, Layer
 
 CE, MSEE, OTHER = (IPAddress(text) for text in ("172.16.0.1", "172.16.0.2", "10.0.2.4"))

@@ -60,3 +60,19 @@ def test_events_and_answers_bear_their_names(ends: tuple[Channel, Channel]) -> N
         {"type": "reply", "id": 3, "result": [1]},
         {"type": "reply", "id": 4, "error": "no"},
     ]
+
+
+def test_keys_that_were_handed_in_may_be_on_file_before_they_are_waited_for(ends: tuple[Channel, Channel]) -> None:
+    ours, theirs = ends
+    line = Line("ce", ours)
+    line.await_keys()  # there are none
+    line.hand_in_keys([{"an": 0}])
+    theirs.send({"type": "key-written"})
+    theirs.send({"type": "status", "id": 1})
+    assert line.receive() == {"type": "status", "id": 1}
+    line.await_keys()
+    line.hand_in_keys([{"an": 1}])
+    theirs.send({"type": "key-written"})
+    line.await_keys()
+    assert [theirs.receive(), theirs.receive()] == [{"type": "key", "record": {"an": number}} for number in (0, 1)]
+    assert not line.has_waiting

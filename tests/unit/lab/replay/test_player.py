@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from lab.replay.look import Kind
-from lab.replay.outcome import attribution, document, findings, runs
+from lab.replay.outcome import alike, attribution, document, findings, ranges_text
 from lab.replay.pace import Pace
 from lab.replay.player import BY_THE_KERNEL, NO_ANSWER, Played, Stage, judge, play
-from lab.replay.receivers import ARRIVED, TO_THE_PAE, difference, driver_counts
+from lab.replay.receivers import ARRIVED, TO_THE_PAE, difference, gateway_counts, link_counts
 from lab.replay.shots import Shot
 
 MACSEC = bytes(12) + b"\x88\xe5" + bytes(100)
@@ -42,7 +42,7 @@ class Lab:
     def stage(self) -> Stage:
         return Stage(
             wires={node: _Wire(self, other) for node, other in (("a", "b"), ("b", "a"))},
-            receiver_of={"a": "b", "b": "a"},
+            receiver_of=lambda shot: {"a": "b", "b": "a"}[shot.sender or ""],
             read=self.read,
             clock=lambda: self.now,
             sleep=self.sleep,
@@ -96,8 +96,18 @@ def test_by_totals_at_topspeed() -> None:
     assert attribution(played) == "by totals"
     assert lab.readings <= 3
     assert findings(played) == ()
-    (run,) = runs(played.fates)
-    assert (run.first, run.last, run.count) == (1, 199, 199)
+    (group,) = alike(played.fates)
+    assert group.numbers == tuple(range(1, 200))
+
+
+def test_frames_that_are_alike_are_shown_together() -> None:
+    fates = iter(["InPktsLate", "InPktsOK", "InPktsLate", "InPktsLate"])
+    played = play([shot(i) for i in range(1, 5)], Pace.parse("original"), Lab(fate=lambda octets: next(fates)).stage())
+    assert [(group.what, ranges_text(group.numbers)) for group in alike(played.fates)] == [
+        ("InPktsLate", "1, 3-4"), ("InPktsOK", "2"),
+    ]  # fmt: skip
+    assert ranges_text(range(1, 20, 2), 3) == "1, 3, 5, ..."
+    assert ranges_text([]) == ""
 
 
 def test_by_groups_where_frames_come_close_together() -> None:
@@ -189,6 +199,28 @@ def test_eapol_is_the_port_access_entitys() -> None:
     assert judged([shot(1, kind=Kind.MKA, octets=EAPOL)], {ARRIVED: 1, TO_THE_PAE: 1}) == [(TO_THE_PAE, False, True)]
 
 
+def test_mkpdus_are_the_kays_where_there_is_one() -> None:
+    mkpdus = [shot(1, kind=Kind.MKA, octets=EAPOL), shot(2, kind=Kind.MKA, octets=EAPOL)]
+    late = {ARRIVED: 3, TO_THE_PAE: 3, "MKPDU replayed-mn": 2, "MKPDU accepted": 1}  # one of the peer's own, too
+    assert judged(mkpdus, late) == [("MKPDU replayed-mn", False, False)] * 2
+    taken = {ARRIVED: 2, TO_THE_PAE: 2, "MKPDU accepted": 2}
+    assert judged(mkpdus, taken) == [("MKPDU accepted", True, True)] * 2
+
+
+def test_ike_messages_are_nobodys_to_judge_and_esp_is_a_gateways() -> None:
+    shots = [shot(1, kind=Kind.IKE), shot(2, kind=Kind.ESP), shot(3, kind=Kind.ESP)]
+    fates, accepted = judge(shots, {ARRIVED: 2, "InReplayed": 2, "IKE unknown-spi": 1})
+    assert {fate.number: (fate.what, fate.exact) for fate in fates} == {
+        1: ("IKE", True), 2: ("InReplayed", True), 3: ("InReplayed", True),
+    }  # fmt: skip
+    assert accepted == 0
+
+
+def test_a_link_that_only_bears_tags_passes_frames_on() -> None:
+    assert judged([shot(1, kind=Kind.CLEAR)], {ARRIVED: 1}) == [("passed on", True, True)]
+    assert judged([shot(1, kind=Kind.CLEAR)], {ARRIVED: 1, "wrong_tag": 1}) == [("wrong_tag", False, True)]
+
+
 def test_the_document_holds_everything() -> None:
     played = play([shot(1), shot(2, "b")], Pace.parse("rate=10"), Lab().stage())
     found = document(played, capture="x.pcapng", segment="a--b", pace="rate=10")
@@ -205,7 +237,7 @@ def test_the_document_holds_everything() -> None:
 
 def test_a_drivers_status_gives_the_counters_of_received_frames_once() -> None:
     status = {
-        "controlled": {"received": 9},
+        "controlled": {"received": 9, "wrong_tag": 0},
         "common": {"received": 7},
         "eapol": 2,
         "secy": {
@@ -217,5 +249,24 @@ def test_a_drivers_status_gives_the_counters_of_received_frames_once() -> None:
             ],
         },
     }
-    assert driver_counts(status) == {ARRIVED: 7, TO_THE_PAE: 2, "InPktsNoTag": 1, "ifInErrors": 1, "InPktsOK": 4}
+    found = {ARRIVED: 7, "wrong_tag": 0, TO_THE_PAE: 2, "InPktsNoTag": 1, "ifInErrors": 1, "InPktsOK": 4}
+    assert link_counts(status) == found
+    mka = {"counters": {"mkpdus_accepted": 5, "mkpdus_sent": 9, "discarded": {"replayed-mn": 2, "invalid-icv": 0}}}
+    of_kay = {"MKPDU accepted": 5, "MKPDU replayed-mn": 2, "MKPDU invalid-icv": 0}
+    assert link_counts(status | {"mka": mka}) == found | of_kay
+
+
+def test_a_gateways_status_gives_what_it_let_in_and_what_not() -> None:
+    status = {
+        "connections": {
+            "one": {"ingress_packets": 3, "discarded": {"InReplayed": 2, "OutNoSa": 9}},
+            "two": {"ingress_packets": 4, "discarded": {"InReplayed": 1}},
+        },
+        "ports": {"10.0.0.1:500": {"received": 2}, "10.0.0.1:0": {"received": 11}},
+        "strays": {"InNoSa": 1, "keepalive": 5},
+        "ike_discarded": {"unknown-spi": 1},
+    }
+    assert gateway_counts(status) == {
+        ARRIVED: 11, "ingress_packets": 7, "InReplayed": 3, "InNoSa": 1, "IKE unknown-spi": 1,
+    }  # fmt: skip
     assert difference({"a": 1, "b": 2}, {"a": 1, "b": 5, "c": 1}) == {"b": 3, "c": 1}
