@@ -9,7 +9,7 @@ GUEST := .cache/uml
 
 # What a lab needs beside Python, and what only the tests need: peers to be measured against, and readers.
 LAB_PACKAGES := python3-venv bird2 nftables
-TEST_PACKAGES := $(LAB_PACKAGES) iproute2 iputils-ping iperf3 tshark tmux kmod util-linux \
+TEST_PACKAGES := $(LAB_PACKAGES) iproute2 iputils-ping iperf3 tshark tmux kmod util-linux chromium \
 	charon-systemd strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins libstrongswan-extra-plugins
 
 .DEFAULT_GOAL := help

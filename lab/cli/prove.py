@@ -46,10 +46,7 @@ def prove_command(
         if html or junit or rules:
             raise click.UsageError("--watch prints lines as it goes on; --html, --junit and --rules are for one proof")
         return watch(name, timeout, pause, rounds, as_json=as_json)
-    from dataclasses import replace
-
     from lab.cli.console import note
-    from lab.coverage.provenance import formed_here
     from lab.holder import caks
     from lab.holder.client import Client
     from lab.holder.labs import choose
@@ -61,5 +58,4 @@ def prove_command(
         report = prove(client, load(folder.topology), timeout, with_saks=with_saks)
     if not with_saks and (segments := sorted(caks.on_file(keys_on_file(folder)))):
         note(f"from CAK and CKN alone: {', '.join(segments)}")
-    report = replace(report, provenance=formed_here(folder.topology))
-    return hand_out(report, Renderings(html=html, junit=junit, as_json=as_json, rules=rules))
+    return hand_out(report, Renderings(html=html, junit=junit, as_json=as_json, rules=rules), folder.topology)

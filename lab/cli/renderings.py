@@ -42,20 +42,24 @@ def rendering_options(command: Command) -> Command:
     return command
 
 
-def hand_out(report: Report, renderings: Renderings) -> ExitCode:
+def hand_out(report: Report, renderings: Renderings, topology: Path | None = None) -> ExitCode:
     """Print the report and write the files asked for; give the verdict's exit code.
+
+    Where it has no provenance yet, it gets that of this machine, now, and of this topology's file.
 
     Raises:
         InputError: there is no such rule pack, or a file cannot be written.
     """
     from dataclasses import replace
 
-    from lab.cli.console import print_json
-    from lab.coverage.rules.checks import apply_packs
-    from lab.report.as_json import as_json
-
     if renderings.rules:
+        from lab.coverage.rules.checks import apply_packs
+
         report = replace(report, rules=apply_packs(report, renderings.rules))
+    if report.provenance is None and (renderings.as_json or renderings.html or renderings.json_file):
+        from lab.coverage.provenance import formed_here
+
+        report = replace(report, provenance=formed_here(topology))
     if renderings.html is not None:
         from lab.report.html import as_html
 
@@ -67,8 +71,13 @@ def hand_out(report: Report, renderings: Renderings) -> ExitCode:
     if renderings.json_file is not None:
         import json
 
+        from lab.report.as_json import as_json
+
         _write(renderings.json_file, json.dumps(as_json(report), indent=2) + "\n")
     if renderings.as_json:
+        from lab.cli.console import print_json
+        from lab.report.as_json import as_json
+
         print_json(as_json(report))
     elif Path("-") not in (renderings.html, renderings.junit, renderings.json_file):
         from lab.report.terminal import print_report

@@ -34,9 +34,6 @@ def report_command(
     wireproof report --html report.html --rules rfc-9206
     wireproof report expressroute-direct --json -
     """  # noqa: D301 - click's sign for lines that stay as they are
-    from dataclasses import replace
-
-    from lab.coverage.provenance import formed_here
     from lab.holder.evidence import examine_folder, take_evidence
     from lab.report.as_json import SCHEMA_FILE
 
@@ -44,5 +41,5 @@ def report_command(
         click.echo(SCHEMA_FILE.read_text(), nl=False)
         return ExitCode.OK
     evidence = take_evidence(name)
-    report = replace(examine_folder(evidence), provenance=formed_here(evidence.folder.topology))
-    return hand_out(report, Renderings(html=html, junit=junit, json_file=json_file, rules=rules))
+    renderings = Renderings(html=html, junit=junit, json_file=json_file, rules=rules)
+    return hand_out(examine_folder(evidence), renderings, evidence.folder.topology)

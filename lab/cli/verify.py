@@ -87,14 +87,11 @@ def verify_command(
       ip ip6 arp macsec eapol tcp udp sctp icmp icmp6 esp ah
     It asks what stands on the wire before anything is opened.
     """  # noqa: D301 - click's sign for lines that stay as they are
-    from dataclasses import replace
-
     from lab.capture import keylog
     from lab.cli.progress import octets_bar
     from lab.coverage.examine import Manner, examine
     from lab.coverage.filter import Filter
     from lab.coverage.judge import Evidence
-    from lab.coverage.provenance import formed_here
     from lab.coverage.segment import Segment
     from lab.report.bundle import is_bundle
 
@@ -115,7 +112,7 @@ def verify_command(
     ]
     with octets_bar("reading", octets_to_read(captures, keys)) as progress:
         report = examine(segments, keys, Manner(workers=workers, filter=words, partial=partial, progress=progress))
-    return hand_out(replace(report, provenance=formed_here()), renderings)
+    return hand_out(report, renderings)
 
 
 def _again(path: Path, key_logs: Sequence[Path]) -> Report:

@@ -58,6 +58,7 @@ class Bulk:
         for run in opened.runs:
             self._enter(burst, run, np.flatnonzero(opened.kind[run.rows] != LEFT), tallies, direction)
         fast = rows[opened.kind[rows] != LEFT]
+        self._observer.seen.collected.run(burst, fast, opened.kind[fast], opened.speakers)
         kinds = direction[fast] << 16 | opened.kind[fast].astype(np.int64) << 8 | opened.inside[fast]
         for alike in np.unique(kinds).tolist():
             self._count(burst, fast[kinds == alike], alike >> 8 & 0xFF, alike & 0xFF, tallies[alike >> 16])
@@ -66,7 +67,6 @@ class Bulk:
 
     def _count(self, burst: Burst, rows: Column, kind: int, inside: int, tally: Tally) -> None:
         """Count frames that are alike in everything."""
-        self._observer.seen.collected.run(kind, burst, rows)
         numbers, octets = (burst.first_number + rows).tolist(), int(burst.lengths[rows].sum())
         under = census.UNDER_IPSEC if kind in (census.ESP, census.ESP_NULL) else 0
         self._observer.count(kind, numbers, octets)
@@ -82,11 +82,11 @@ class Bulk:
             sa = self._macsec[run.sa] if run.protocol == "macsec" else self._esp[run.sa]
             rows, uses = run.rows[places], run.uses
             uses = Uses(uses.nonces[places], uses.icvs[places], uses.octets[places])
-            labels = [tallies[each].label for each in np.unique(direction[rows]).tolist()]
+            labels = [tallies[each].label for each in set(direction[rows].tolist())]
             self._observer.seen.collected.ledger.run(sa.identity, burst, rows, run.numbers[places], uses, labels)
 
     def _is_near(self, run: Run) -> bool:
-        if not run.guessed:
+        if not run.guessed or not len(run.numbers):
             return True
         at = self._number(run)
         return int(run.numbers.min()) > at - _NEAR and int(run.numbers.max()) < at + _NEAR

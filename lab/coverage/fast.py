@@ -19,6 +19,7 @@ from lab.coverage import census
 from lab.coverage.classify import ICV_OCTETS
 from lab.coverage.columns import Heads, Internet, Mask, Octets, gather
 from lab.coverage.esp import Sa as EspSa
+from lab.coverage.evidence.residual import speakers
 from lab.coverage.evidence.uses import Uses, eights, folded_ivs
 from lab.coverage.numbers import Numbers, nearest_numbers
 from lab.coverage.opening import Openers
@@ -56,13 +57,15 @@ class Run(NamedTuple):
 class Opened:
     """What was found: a row a frame its kind and what is inside MACsec, and by whom it was opened.
 
-    `unsure` says that another state might have told more.
+    `unsure` says that another state might have told more. The `speakers` are rows that are not LEFT, and show all that
+    anybody can read in those.
     """
 
     kind: Octets
     inside: Octets
     runs: list[Run] = field(default_factory=list)
     unsure: bool = False
+    speakers: Column = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 Sa = TypeVar("Sa")
@@ -101,6 +104,7 @@ class Fast:
                 rows = sealed.rows[here[heads.rows]]
                 self._internet(data, heads.internet(), rows, state[1], opened, inside=True)
                 opened.kind[rows[opened.inside[rows] != NOTHING]] = kind
+        opened.speakers = speakers(burst, np.flatnonzero(opened.kind != LEFT))
         return opened
 
     def _macsec_runs(self, sealed: Sealed, state: Sequence[int], opened: Opened) -> Column:
@@ -115,7 +119,7 @@ class Fast:
                 uses = sealed.uses(sa, here, numbers)
                 opened.runs.append(Run("macsec", sa.index, False, sa.xpn, sealed.rows[here], numbers, uses))
                 good.append(here)
-        return np.concatenate(good)
+        return np.sort(np.concatenate(good))
 
     def _internet(
         self, data: bytes, net: Internet, rows: Column, state: Sequence[int], opened: Opened, *, inside: bool

@@ -18,6 +18,7 @@ from lab.coverage.document import CanaryReport, Report
 from lab.coverage.evidence.sightings import READABLE
 from lab.coverage.examine import observe_segment
 from lab.coverage.facts import CanaryPath, HopReport, LinkReport, NodeReport, PathReport
+from lab.coverage.hygiene import Lifetimes
 from lab.coverage.judge import Evidence
 from lab.coverage.segment import Observed, Segment
 from lab.errors import InputError, Problem
@@ -89,7 +90,7 @@ def examine_lab(topology: Topology, captures: Mapping[str, Path], keys: Sequence
         InputError: a capture is missing, cannot be read, or breaks off.
     """
     tokens = tuple(canary.token.encode() for canary in proof.canaries if canary.searched)
-    observed = []
+    observed, lifetimes = [], lifetimes_of(topology)
     for link in topology.links:
         if link.segment not in captures:
             raise InputError(f"there is no capture of segment {link.segment}")
@@ -98,7 +99,7 @@ def examine_lab(topology: Topology, captures: Mapping[str, Path], keys: Sequence
         )
         segment = Segment(
             name=link.segment, capture=captures[link.segment], expect=link.expect, evidence=evidence,
-            ends=(link.a.node, link.b.node),
+            ends=(link.a.node, link.b.node), lifetimes=lifetimes,
         )  # fmt: skip
         observed.append(observe_segment(segment, keys))
     canaries = CanaryReport(
@@ -107,6 +108,18 @@ def examine_lab(topology: Topology, captures: Mapping[str, Path], keys: Sequence
         paths=tuple(_paths(proof.canaries, observed)),
     )
     return assemble(observed, canaries=canaries if proof.canaries else None, path=path_of(topology))
+
+
+def lifetimes_of(topology: Topology) -> Lifetimes:
+    """How long SAs may live by the policies of a topology's connections: as long as the more patient end allows."""
+    policies = [end.policy for connection in topology.connections for end in connection.ends]
+    if not policies:
+        return Lifetimes()
+    return Lifetimes(
+        seconds=max(policy.seconds for policy in policies),
+        kilobytes=max(policy.kilobytes for policy in policies),
+        ike_seconds=max(policy.ike_seconds for policy in policies),
+    )
 
 
 def path_of(topology: Topology) -> PathReport:

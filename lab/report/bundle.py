@@ -143,6 +143,8 @@ def _unpack(stream: gzip.GzipFile, folder: Path) -> dict[str, Any]:
             raise ValueError(f"{name} is not what it was: its SHA-256 is another")
     if left:
         raise ValueError(f"{', '.join(sorted(left))} is missing")
+    if any(stream.read(_PIECE)) or stream.read(1):  # to the end, where gzip's checksum is
+        raise ValueError("it goes on behind its end")
     return manifest  # type: ignore[no-any-return]  # _listed has looked at it
 
 

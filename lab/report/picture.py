@@ -12,10 +12,10 @@ from typing import Final
 from lab.coverage.document import DirectionReport, Report, SegmentReport, Verdict
 from lab.coverage.facts import LinkReport, NodeReport, PathReport
 
-BOX_WIDTH: Final = 128
+BOX_WIDTH: Final = 138
 _BOX_HEIGHT: Final = 62
 _PORT_HEIGHT: Final = 46
-_LINK: Final = 128
+_LINK: Final = 124
 _ROW_GAP: Final = 56
 _MARGIN: Final = 18
 _LANE: Final = 9  # from a link's middle to either lane's
@@ -86,6 +86,7 @@ class Wire:
     y: int
     label_x: int
     label_y: int
+    label_anchor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +213,8 @@ def _wires(
             start = (boxes[left].x + BOX_WIDTH, _port(left, link, links, boxes, layers))
             end = (boxes[right].x, _port(right, link, links, boxes, layers))
         x, y = (start[0] + end[0]) // 2, (start[1] + end[1]) // 2
+        # The label stands beside a slope, where that leaves room, and above what is level.
+        upright, slope = start[0] != end[0], (end[1] > start[1]) - (end[1] < start[1])
         seen = tuple(tube for tube in _ORDER if any(tube in each for each in tubes))
         yield Wire(
             segment=link.segment,
@@ -224,9 +227,9 @@ def _wires(
             ),
             x=x,
             y=y,
-            # Beside a slope, where it leaves room; above what is level.
-            label_x=x + (max(-34, min(34, (end[1] - start[1]) * 3 // 4)) if start[0] != end[0] else 60),
-            label_y=y - 24 if start[0] != end[0] else y + 5,
+            label_x=x + 6 * slope if upright else x + 26,
+            label_y=y - 24 if upright else y + 5,
+            label_anchor=("end", "middle", "start")[slope + 1] if upright else "start",
         )
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Final, final
 
+import numpy as np
+
 from lab.capture.burst import Burst, Column
 from lab.capture.frame import ETHERNET, Frame
 from lab.coverage import census
 from lab.coverage.classify import ethernet
+from lab.coverage.columns import Octets
 from lab.coverage.evidence.ledger import Ledger
 from lab.coverage.evidence.messages import Message, Messages
 from lab.coverage.evidence.randomness import Randomness, are_sampled, is_sampled
@@ -22,7 +25,9 @@ _LONGEST_IV: Final = 16
 _ICV: Final = 16
 _SC: Final = 0x20
 _TAGS: Final = frozenset({b"\x81\x00", b"\x88\xa8", b"\x91\x00"})
-_WORTH_A_LOOK: Final = 96
+_WORTH_A_LOOK: Final = 96  # octets of a clear frame: then there is some content in it
+_MORE_FOR_IPSEC: Final = 54
+_MORE_FOR_MACSEC: Final = 44
 _DATA: Final = frozenset({census.CLEARTEXT, census.ESP, census.ESP_NULL})
 _SAMPLED: Final = frozenset({*census.CLEAR, census.MACSEC_ENCRYPTED, census.ESP})
 
@@ -66,19 +71,28 @@ class Collected:
         """An IKE message that is unprotected, or authentic and deciphered."""
         self.messages.add(Message(frame, time_ns, octets, protected))
 
-    def run(self, kind: int, burst: Burst, rows: Column) -> None:
-        """Rows of a burst have got their class: whole Ethernet frames, authentic if protected, and with IP in them."""
-        self.timeline.run(kind, burst.times[rows])
-        self.residue.run(burst, rows)
-        key = census.NAMES[kind]
-        if self.specimens.wants(key, burst.first_number + int(rows[0]), telling=True):
-            self.specimens.offer(key, next(burst.frames(rows[:1])), telling=False)
-            for frame in burst.frames(rows[burst.lengths[rows] >= _WORTH_A_LOOK]):
-                if _has_enough(kind, frame):
-                    self.specimens.offer(key, frame, telling=True)
-                    break
-        for frame in burst.frames(rows[are_sampled(burst.first_number + rows)]):
+    def run(self, burst: Burst, rows: Column, kinds: Octets, speakers: Column) -> None:
+        """Rows of a burst have got their classes: whole Ethernet frames with IP in them, authentic if protected."""
+        if not len(rows):
+            return
+        self.timeline.run(kinds, burst.times[rows])
+        self.residue.run(burst, rows, speakers)
+        for kind in np.flatnonzero(np.bincount(kinds)).tolist():
+            first = int(rows[np.argmax(kinds == kind)])
+            if self.specimens.wants(census.NAMES[kind], burst.first_number + first, telling=True):
+                self._choose(kind, burst, rows[kinds == kind])
+        sampled = are_sampled(burst.first_number + rows)
+        for frame, kind in zip(burst.frames(rows[sampled]), kinds[sampled].tolist(), strict=True):
             self._sample(kind, frame, ethernet(frame.octets, frame.original_length))
+
+    def _choose(self, kind: int, burst: Burst, rows: Column) -> None:
+        """Offer the first of these frames, and the first that is worth a look."""
+        key = census.NAMES[kind]
+        self.specimens.offer(key, next(burst.frames(rows[:1])), telling=False)
+        for frame in burst.frames(rows[burst.lengths[rows] >= _WORTH_A_LOOK]):
+            if _has_enough(kind, frame):
+                self.specimens.offer(key, frame, telling=True)
+                return
 
     def _sample(self, kind: int, frame: Frame, sight: Sight) -> None:
         if is_sampled(frame.number) and kind in _SAMPLED:
@@ -100,8 +114,9 @@ def _tells(frame: Frame, found: Found) -> bool:
     """Whether there is something to see in a frame: opened, if it is protected, and with enough of IP in it."""
     if found.outcome not in (None, census.AUTHENTICATED):
         return False
-    if found.kind in (census.MACSEC_ENCRYPTED, census.MACSEC_INTEGRITY_ONLY) and not _carries_ip(found.content):
-        return False
+    if found.kind in (census.MACSEC_ENCRYPTED, census.MACSEC_INTEGRITY_ONLY):
+        inside = ethernet(found.content, len(found.content)).kind
+        return inside in _DATA and _carries_ip(found.content) and _has_enough(found.kind, frame)
     if found.kind == census.CLEARTEXT and frame.link_type == ETHERNET and not _carries_ip(frame.octets):
         return False
     return _has_enough(found.kind, frame)
@@ -111,8 +126,9 @@ def _has_enough(kind: int, frame: Frame) -> bool:
     """Whether a frame is long enough to be worth a look."""
     if kind in (census.MACSEC_ENCRYPTED, census.MACSEC_INTEGRITY_ONLY):
         sight = ethernet(frame.octets, frame.original_length)
-        return sight.end - sight.start >= _WORTH_A_LOOK
-    return kind not in _DATA or len(frame.octets) >= _WORTH_A_LOOK
+        return sight.end - sight.start >= _WORTH_A_LOOK + _MORE_FOR_MACSEC
+    more = 0 if kind == census.CLEARTEXT else _MORE_FOR_IPSEC
+    return kind not in _DATA or len(frame.octets) >= _WORTH_A_LOOK + more
 
 
 def _carries_ip(octets: bytes) -> bool:

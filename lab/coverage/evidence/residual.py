@@ -47,33 +47,19 @@ class Residue:
         self.overflowing: Final[set[str]] = set()
         self.lengths: Final[dict[int, int]] = {}
         self._known: Final[set[bytes]] = set()
-        self._marks: Final[set[int]] = set()
 
     def frame(self, octets: bytes, length: int, link_type: int) -> None:
         """Look at one frame."""
         self.lengths[length] = self.lengths.get(length, 0) + 1
         self._head(octets, link_type)
 
-    def run(self, burst: Burst, rows: Column) -> None:
-        """Look at rows of a burst, all of them whole Ethernet frames."""
+    def run(self, burst: Burst, rows: Column, speakers: Column) -> None:
+        """Look at rows of a burst, all of them whole Ethernet frames; the `speakers` among them say it all."""
         counts = np.bincount(burst.lengths[rows])
         for length in np.flatnonzero(counts).tolist():
             self.lengths[length] = self.lengths.get(length, 0) + int(counts[length])
-        starts, ends = burst.starts[rows], burst.ends[rows]
-        # Of a short frame the next one's octets would be looked at, too: that makes it new, and does no harm.
-        fits = starts + _REACH <= len(burst.data)
-        marks, simple = _marks(gather(burst.data, starts[fits], _REACH))
-        firsts = np.unique(marks[simple], return_index=True)[1]
-        places = np.flatnonzero(fits)[simple][firsts]
-        for place, mark in zip(places.tolist(), marks[simple][firsts].tolist(), strict=True):
-            if mark not in self._marks:
-                if len(self._marks) < _MOST_KNOWN:
-                    self._marks.add(mark)
-                self._head(burst.data[int(starts[place]) : int(ends[place])], link.ETHERNET)
-        rest = np.ones(len(rows), np.bool_)
-        rest[np.flatnonzero(fits)[simple]] = False
-        for place in np.flatnonzero(rest).tolist():
-            self._head(burst.data[int(starts[place]) : int(ends[place])], link.ETHERNET)
+        for start, end in zip(burst.starts[speakers].tolist(), burst.ends[speakers].tolist(), strict=True):
+            self._head(burst.data[start : min(end, start + _REACH)], link.ETHERNET)
 
     def merge(self, other: Residue) -> None:
         """Add what the part that follows has shown."""
@@ -163,6 +149,16 @@ class Residue:
         if len(values) > MOST_ITEMS:
             values.remove(max(values))
             self.overflowing.add(name)
+
+
+def speakers(burst: Burst, rows: Column) -> Column:
+    """Rows that show all that is to be read in rows, which are whole Ethernet frames: one of each kind, and the odd."""
+    # Of a short frame the next one's octets would be looked at, too: that makes it new, and does no harm.
+    fits = burst.starts[rows] + _REACH <= len(burst.data)
+    marks, simple = _marks(gather(burst.data, burst.starts[rows[fits]], _REACH))
+    alike = rows[fits][simple]
+    odd = np.concatenate((rows[~fits], rows[fits][~simple]))
+    return np.sort(np.concatenate((alike[np.unique(marks[simple], return_index=True)[1]], odd)))
 
 
 def _marks(heads: NDArray[np.void]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:

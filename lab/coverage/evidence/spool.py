@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import weakref
 from collections.abc import Iterator
 from typing import IO, Any, Final, TypeAlias, final
 
@@ -61,6 +62,7 @@ class Spool:
     def _write_out(self) -> None:
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="wireproof-")  # noqa: SIM115 - lives as long as the spool
+            weakref.finalize(self, self._file.close)
         for rows in self._parts:
             self._file.write(rows.tobytes())
         self._parts = []

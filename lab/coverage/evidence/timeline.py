@@ -7,6 +7,7 @@ from typing import Final, final
 import numpy as np
 
 from lab.capture.burst import Column
+from lab.coverage.columns import Octets
 
 MOST_BINS: Final = 128
 _FINEST: Final = 20  # spans are 2^n nanoseconds; 2^20 is about a millisecond
@@ -42,16 +43,18 @@ class Timeline:
         key = (kind, time_ns >> self.shift)
         self.bins[key] = self.bins.get(key, 0) + 1
 
-    def run(self, kind: int, times: Column) -> None:
-        """Count many frames of one class."""
-        times = times[times > 0]
+    def run(self, kinds: Octets, times: Column) -> None:
+        """Count many frames."""
+        known = times > 0
+        if not known.all():
+            kinds, times = kinds[known], times[known]
         if not len(times):
             return
         self._reach(int(times.min()), int(times.max()))
         first = self._low >> self.shift
-        counts = np.bincount((times >> self.shift) - first)
+        counts = np.bincount((times >> self.shift) - first << 8 | kinds)
         for place in np.flatnonzero(counts).tolist():
-            key = (kind, first + place)
+            key = (place & 0xFF, first + (place >> 8))
             self.bins[key] = self.bins.get(key, 0) + int(counts[place])
 
     def merge(self, other: Timeline) -> None:

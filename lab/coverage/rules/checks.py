@@ -160,8 +160,12 @@ def _seconds_at_most(report: Report, parameters: _Parameters) -> _Answer:
         return NOT_MET, _named(over)
     if not used:
         return NOT_OBSERVED, f"no {protocol} SA was in use"
+    limits = {sa.limit_seconds for sa in used}
     longest = max(sa.seconds for sa in used)
-    return MET, f"{len(used)} SAs, none in use for more than {longest:.1f} s of the {most} s allowed"
+    text = f"{len(used)} SAs, none in use for more than {longest:.1f} s"
+    if None not in limits and all(limit is not None and limit <= most for limit in limits):
+        return MET, f"{text}; by policy they live {max(limit for limit in limits if limit is not None)} s of {most} s"
+    return NOT_OBSERVED, f"{text}: too short a time to see a rekey after {most} s; no policy is known"
 
 
 def _no_ah(report: Report, _: _Parameters) -> _Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -64,34 +65,38 @@ def printed(report: Report) -> str:
 
 
 def test_json_to_the_letter() -> None:
-    assert as_json(Report(segments=(segment(),))) == {
-        "schema": "wireproof.coverage/1",
-        "verdict": "proven",
-        "segments": [
-            {
-                "segment": "ce--msee1",
-                "capture": "ce--msee1.pcapng",
-                "sha256": "ab" * 32,
-                "expect": "macsec",
-                "verdict": "proven",
-                "reasons": ["100 units authenticated, nothing clear; canary in 40 frames opened, on no wire"],
-                "frames": 120,
-                "octets": 60211,
-                "census": {
-                    "macsec-encrypted": {"frames": 100, "octets": 60000},
-                    "control": {"frames": 20, "octets": 211},
-                },
-                "macsec": {"authenticated": 100, "failed": 0, "no_key": 0},
-                "mka": {"authenticated": 0, "failed": 0, "no_key": 0},
-                "ike": {"authenticated": 0, "failed": 0, "no_key": 0},
-                "esp": {"authenticated": 0, "failed": 0, "no_key": 0},
-                "cut": 0,
-                "dropped": 0,
-                "directions": [{"label": "in", "frames": 60, "data": 50, "authenticated": 50, "token_frames": 20}],
-                "findings": [],
-            }
-        ],
-    }
+    """What others rely on, and beside it nothing but what is new."""
+    document: Any = as_json(Report(segments=(segment(),)))
+    (told,) = document.pop("segments")
+    assert document == {"schema": "wireproof.coverage/1", "verdict": "proven", "keys": [], "evidence": []}
+    direction = told.pop("directions")[0]
+    known = {"label": "in", "frames": 60, "data": 50, "authenticated": 50, "token_frames": 20}
+    assert {name: direction[name] for name in known} == known
+    added = {"ends", "first_time", "last_time", "sas", "negotiations", "downgrades", "residue", "timeline",
+             "randomness", "specimens", "evidence"}  # fmt: skip
+    assert {name: value for name, value in told.items() if name not in added} == (
+        {
+            "segment": "ce--msee1",
+            "capture": "ce--msee1.pcapng",
+            "sha256": "ab" * 32,
+            "expect": "macsec",
+            "verdict": "proven",
+            "reasons": ["100 units authenticated, nothing clear; canary in 40 frames opened, on no wire"],
+            "frames": 120,
+            "octets": 60211,
+            "census": {
+                "macsec-encrypted": {"frames": 100, "octets": 60000},
+                "control": {"frames": 20, "octets": 211},
+            },
+            "macsec": {"authenticated": 100, "failed": 0, "no_key": 0},
+            "mka": {"authenticated": 0, "failed": 0, "no_key": 0},
+            "ike": {"authenticated": 0, "failed": 0, "no_key": 0},
+            "esp": {"authenticated": 0, "failed": 0, "no_key": 0},
+            "cut": 0,
+            "dropped": 0,
+            "findings": [],
+        }
+    )
 
 
 def test_json_of_findings_and_what_is_incomplete() -> None:
@@ -100,9 +105,10 @@ def test_json_of_findings_and_what_is_incomplete() -> None:
     assert document["verdict"] == "violated"
     told = document["segments"][1]  # type: ignore[index]  # a JSON document is of plain objects
     assert told["esp"] == {"authenticated": 0, "failed": 0, "no_key": 0, "incomplete": 2}
+    beside = {"bears_on_verdict": True, "why": "", "change": ""}
     assert told["findings"] == [
-        {"code": "cleartext", "severity": "critical", "text": "in clear", "frames": [4, 9, 10], "count": 3},
-        {"code": "cut", "severity": "warning", "text": "cut by the snap length", "frames": [], "count": 1},
+        {"code": "cleartext", "severity": "critical", "text": "in clear", "frames": [4, 9, 10], "count": 3, **beside},
+        {"code": "cut", "severity": "warning", "text": "cut by the snap length", "frames": [], "count": 1, **beside},
     ]
 
 
