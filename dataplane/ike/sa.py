@@ -213,11 +213,16 @@ class IkeSa:
             return
         self.channel.window.close()
         task, self.active = self.active, None
+        if isinstance(task, DeleteIke):  # whatever the answer says, it is over
+            self.end(task.cause, task.detail, now)
+            return
         if task is not None:
             task.abandon(self, Cause.INVALID_SYNTAX, reason)
         if self.is_setting_up:
             self.end(Cause.INVALID_SYNTAX, reason, now)
         else:
+            if self.state in (IkeState.REKEYING, IkeState.COLLIDED):
+                self.apply(IkeInput.REKEY_FAILED)
             self.enqueue(DeleteIke(Cause.INVALID_SYNTAX, reason), first=True)
             self.run(now)
 

@@ -157,6 +157,12 @@ class KaY:
         """The oldest event not yet told, or None."""
         return self._events.popleft() if self._events else None
 
+    def port_up(self, now: float) -> None:
+        """The wire works again, or for the first time: tell the others at once, and not only when a hello is due."""
+        for participant in self._participants.values():
+            participant.hurry(now)
+        self._now = now
+
     # --- management --------------------------------------------------------------------------------------------------
 
     def rekey(self, now: float) -> bool:

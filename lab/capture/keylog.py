@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from lab.capture.keyfields import FieldError, Fields
-from lab.capture.keys import EspSa, IkeSa, Key, MacsecSak, MkaCak
+from lab.capture.keys import EspSa, IkeSa, IkeSk, Key, MacsecSak, MkaCak
 from lab.errors import InputError, Problem
 
 _MOST_PROBLEMS: Final = 20
 _READERS: Final[dict[str, Callable[[Fields], Key]]] = {
-    kind.TYPE: kind.read for kind in (MkaCak, MacsecSak, IkeSa, EspSa)
+    kind.TYPE: kind.read for kind in (MkaCak, MacsecSak, IkeSa, IkeSk, EspSa)
 }
 
 
@@ -77,10 +77,21 @@ def append(path: Path, *objects: Mapping[str, object]) -> None:
         lines = "".join(json.dumps(fields) + "\n" for fields in objects).encode()
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(descriptor, lines)
+            _write_whole(descriptor, lines)
         finally:
             os.close(descriptor)
     except FieldError as error:
         raise InputError([Problem(file=str(path), text=f"not written: {error}")]) from None
     except OSError as error:
         raise InputError([Problem(file=str(path), text=f"the key log cannot be written: {error.strerror}")]) from None
+
+
+def _write_whole(descriptor: int, octets: bytes) -> None:
+    """Write all octets at the end of a file, or leave it as it was."""
+    end = os.fstat(descriptor).st_size
+    try:
+        while octets:
+            octets = octets[os.write(descriptor, octets) :]
+    except OSError:
+        os.ftruncate(descriptor, end)  # no half a line
+        raise

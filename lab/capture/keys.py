@@ -1,4 +1,4 @@
-"""The four kinds of key that a key log holds: what each is, how it is read from an object, how it is written as one."""
+"""The kinds of key that a key log holds: what each is, how it is read from an object, how it is written as one."""
 
 from __future__ import annotations
 
@@ -126,6 +126,42 @@ class IkeSa:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IkeSk:
+    """What of an IKE SA opens its SK payloads, and no more: all that Wireshark's tables tell."""
+
+    TYPE: ClassVar = "ike-sk"
+    spi_i: bytes
+    spi_r: bytes
+    encryption: Encryption
+    integrity: Integrity | None
+    sk_ai: Secret | None
+    sk_ar: Secret | None
+    sk_ei: Secret
+    sk_er: Secret
+
+    @classmethod
+    def read(cls, fields: Fields) -> Self:
+        """Read one object; raises FieldError."""
+        encryption, integrity = _transforms(fields, "sk_ai", "sk_ar")
+        lengths = () if integrity is None else _integrity_lengths(integrity)
+        return cls(
+            spi_i=fields.octets("spi_i", 8),
+            spi_r=fields.octets("spi_r", 8),
+            encryption=encryption,
+            integrity=integrity,
+            sk_ai=None if integrity is None else fields.secret("sk_ai", *lengths),
+            sk_ar=None if integrity is None else fields.secret("sk_ar", *lengths),
+            sk_ei=fields.secret("sk_ei", *encryption.key_octets),
+            sk_er=fields.secret("sk_er", *encryption.key_octets),
+        )
+
+    @property
+    def key_id(self) -> str:
+        """What names the key and gives nothing of it away."""
+        return f"ike-sk {self.spi_i.hex()} {self.spi_r.hex()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EspSa:
     """One ESP SA. Without `dst`, any destination; `first_seq` is the first full sequence number to expect."""
 
@@ -164,7 +200,7 @@ class EspSa:
         return f"esp-sa {self.spi.hex()}" + (f" to {self.dst}" if self.dst else "")
 
 
-Key: TypeAlias = MkaCak | MacsecSak | IkeSa | EspSa
+Key: TypeAlias = MkaCak | MacsecSak | IkeSa | IkeSk | EspSa
 
 
 def _transforms(fields: Fields, *integrity_keys: str) -> tuple[Encryption, Integrity | None]:

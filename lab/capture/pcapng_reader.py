@@ -18,7 +18,8 @@ from lab.capture.window import MOST_OCTETS, Window
 
 _DIRECTIONS: Final = {flag: direction for direction, flag in pcapng.FLAG_DIRECTION.items()}
 _MOST_OPTIONS: Final = 64
-_FEW: Final = 16  # packets in a row that are not worth a matrix
+FEW: Final = 16
+"""So many packets in a row are worth being taken at once."""
 _SECTION_START: Final = b"\x0a\x0d\x0d\x0a"
 _ORDERS: Final = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 
@@ -87,7 +88,7 @@ class PcapngReader:
             keep(at)
             at += total
         known, section = self._plain_options, self._section
-        if len(starts) < _FEW or not take(data, self._order, (*starts, at), section, known, self._meanings, rows):
+        if len(starts) < FEW or not take(data, self._order, (*starts, at), section, known, self._meanings, rows):
             return position
         return at
 

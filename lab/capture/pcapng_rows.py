@@ -106,8 +106,8 @@ def take(
             return False
         direction, fcs = meanings[meaning]
         lengths[mask] = np.maximum(originals[mask] - (interface.fcs if fcs is None else fcs), 0)
-        most = np.uint64(_LAST_TIME // interface.tick_ns)
-        times[mask] = np.minimum(ticks[mask], most) * np.uint64(interface.tick_ns)
+        most, tick_ns = np.uint64(_LAST_TIME // interface.tick_ns), np.uint64(interface.tick_ns)
+        times[mask] = np.where(ticks[mask] > most, np.uint64(_LAST_TIME), np.minimum(ticks[mask], most) * tick_ns)
         origin[mask] = rows.place((interface.link_type, direction, interface.index))
     starts = at + 28
     rows.extend(np.stack((starts, starts + np.minimum(captured, lengths), lengths, times, origin)))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from dataplane.crypto.secret import Secret
-from lab.capture.keys import EspSa, IkeSa, Key
+from lab.capture.keys import EspSa, IkeSa, IkeSk, Key
 from lab.errors import InputError
 
 ESP_TABLE: Final = "esp_sa"
@@ -84,7 +84,7 @@ def tables_of(keys: Iterable[Key]) -> Tables:
                     notes[f"{key.key_id}: its extended sequence numbers are unknown to Wireshark 4.0: {_esn(key)}"] = (
                         None
                     )
-            elif isinstance(key, IkeSa):
+            elif isinstance(key, IkeSa | IkeSk):
                 ike[_ike_row(key)] = None
             else:
                 others += 1
@@ -158,7 +158,7 @@ def _esn(sa: EspSa) -> str:
     return "packets will look altered" if sa.integrity is None else "the ICV is not checked"
 
 
-def _ike_row(sa: IkeSa) -> str:
+def _ike_row(sa: IkeSa | IkeSk) -> str:
     encryption = _IKE_ENCRYPTIONS.get((sa.encryption.name, len(sa.sk_ei)))
     if encryption is None:
         raise _LeftOutError(f"{sa.encryption.name} in IKEv2")

@@ -42,7 +42,7 @@ _KINDS = (
 def attack_command(
     segment: str, kind: str | None, *, lab_name: str | None, as_json: bool, number: int | None, **options: Any
 ) -> ExitCode:
-    r"""Attack the frames of a segment, and report what the receivers did with them.
+    """Attack the frames of a segment, and report what the receivers did with them.
 
     \b
     replay        protected frames come once more, later, as they were
@@ -56,11 +56,11 @@ def attack_command(
     wireproof attack ce--msee1 tamper --percent 10 --duration 10s
     wireproof attack ce--msee1 replay --background
     wireproof attack list
-    wireproof attack ce--msee1 stop
+    wireproof attack ce--msee1 stop     # ends it, and shows what has ended before
 
     The man in the middle is spliced into the wire for that time, and leaves no trace there. Exits with 2 when no frame
     came that the attack concerns.
-    """
+    """  # noqa: D301 - click's sign for lines that stay as they are
     with Client(choose(lab_name)) as client:
         if segment == "list":
             return _list(client, as_json)
@@ -82,8 +82,8 @@ def attack_command(
 
 def _order(kind: str | None, ends: tuple[str, str], options: Mapping[str, Any]) -> dict[str, object]:
     if kind not in _KINDS:
-        said = "which attack?" if kind is None else f"there is no attack {kind!r};"
-        raise InputError(f"{said} Write one of {', '.join(_KINDS)}, or stop")
+        said = "an attack is missing" if kind is None else f"there is no attack {kind!r}"
+        raise InputError(f"{said}; write one of {', '.join(_KINDS)}, or stop")
     if options["until_stopped"] and (options["duration"] or options["count"]):
         raise InputError("--until-stopped is neither for a --duration nor for a --count")
     order = {
@@ -123,18 +123,20 @@ def _tell_begun(segment: str, begun: Mapping[str, Any], as_json: bool) -> ExitCo
 
 
 def _list(client: Client, as_json: bool) -> ExitCode:
-    spliced = client.ask("status")["spliced"]
-    states = {segment: client.ask("adversary", timeout=_PATIENCE, segment=segment) for segment in spliced}
+    segments = [each["segment"] for each in client.ask("status")["segments"]]
+    states = {segment: client.ask("adversary", timeout=_PATIENCE, segment=segment) for segment in segments}
+    states = {segment: state for segment, state in states.items() if state["attacks"] or state["ended"]}
     if as_json:
         print_json(states)
         return ExitCode.OK
     rows = [
-        (segment, attack["attack"], attack["kind"], " ".join(attack["directions"]), _done(attack))
+        (segment, attack["attack"], attack["kind"], said, " ".join(attack["directions"]), _done(attack))
         for segment, state in states.items()
-        for attack in state["attacks"]
+        for said, attacks in (("runs", state["attacks"]), ("ended", state["ended"]))
+        for attack in attacks
     ]
     if rows:
-        print_table(("segment", "attack", "kind", "directions", "done"), rows)
+        print_table(("segment", "attack", "kind", "state", "directions", "done"), rows)
     else:
         note("no attack")
     return ExitCode.OK
@@ -156,7 +158,8 @@ def _received(report: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for node, receiver in report["receivers"].items():
         who = "its driver" if receiver["driver"] else "its kernel, on all devices"
         who += "" if receiver["answers"] else ", which does not answer"
-        yield node, who, _counts(receiver["counters"])
+        if receiver["counters"] or not node.endswith(" gateway"):
+            yield node, who, _counts(receiver["counters"])
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -63,8 +63,9 @@ def routes_command(node: str | None, peer: str | None, which: str, lab_name: str
     from lab.holder.client import Client
 
     folder, asked = _asked(node, lab_name)
-    neighbors = sorted({neighbor.node for each in asked.values() for neighbor in each.neighbors})
-    if peer is not None and peer not in neighbors:
+    known = [neighbor for each in asked.values() for neighbor in each.neighbors]
+    neighbors = sorted({neighbor.name for neighbor in known})
+    if peer is not None and not any(neighbor.is_called(peer) for neighbor in known):
         raise InputError(f"{peer} is no neighbor; there are {', '.join(neighbors) or 'none'}")
     with Client(folder) as client:
         rows = bgp.advertised(client, asked, peer) if which == "advertised" else bgp.learned(client, asked, peer)

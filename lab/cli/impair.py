@@ -28,7 +28,7 @@ _PATIENCE = 30.0
 def impair_command(
     segment: str, action: str, fields: tuple[str, ...], direction: str, seed: int, lab_name: str | None, as_json: bool
 ) -> None:
-    r"""Set, show or clear what the frames of a segment suffer, one way or both.
+    """Set, show or clear what the frames of a segment suffer, one way or both.
 
     \b
     wireproof impair ce--msee1 set delay=20ms jitter=5ms loss=1% --direction ce
@@ -38,7 +38,7 @@ def impair_command(
     Fields are netem's: delay and jitter (us, ms, s), loss, corrupt, duplicate and reorder (%), rate (kbit, mbit, gbit).
     Each direction suffers for itself, on its one way: `delay=20ms` both ways adds 40ms to a round trip. `set` replaces
     what was set before for these directions.
-    """
+    """  # noqa: D301 - click's sign for lines that stay as they are
     from lab.topology.impairments import impairment_of
 
     given = _given(fields)

@@ -1,4 +1,4 @@
-"""`wireproof keys`: key logs, for other programs."""
+"""`wireproof keys`: key logs, from and for other programs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from pathlib import Path
 
 import click
 
+from lab.cli.keys_import import import_command
 from lab.cli.observe import lab_option
 
 
 @click.group("keys")
 def keys_command() -> None:
-    """Hand the keys of a lab, or of any key log, to other programs."""
+    """Hand the keys of a lab, or of any key log, to other programs; take keys from them."""
+
+
+keys_command.add_command(import_command)
 
 
 @keys_command.command("wireshark")

@@ -28,6 +28,9 @@ def print_status(status: Mapping[str, Any]) -> None:
     )  # fmt: skip
     if edges := list(_edges(status["nodes"])):
         print_table(("macsec at", "segment", "AN", "next PN", "protected", "accepted", "other counters"), edges)
+    if status["spliced"]:
+        where = ", ".join(status["spliced"])
+        note(f"a man in the middle of {where}: see `wireproof impair SEGMENT` and `wireproof attack list`")
     if status["events_unwritten"]:
         note(f"{status['events_unwritten']} events could not be written: is the disk full?")
 

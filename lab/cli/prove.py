@@ -15,12 +15,18 @@ from lab.errors import ExitCode
 @click.argument("name", required=False)
 @click.option("--timeout", default=5.0, show_default=True, metavar="SECONDS", help="How long canaries may take.")
 @click.option("--with-saks", is_flag=True, help="Judge MKA-keyed links by the SAKs on file, too, not by CAKs alone.")
+@click.option("--watch", "watched", is_flag=True, help="Prove again and again, by the newest frames alone.")
+@click.option("--pause", default=0.2, show_default=True, metavar="SECONDS", help="With --watch, between two proofs.")
+@click.option("--rounds", type=click.IntRange(min=1), metavar="N", help="With --watch, stop after so many proofs.")
 @json_option
 @rendering_options
 def prove_command(
     name: str | None,
     timeout: float,
     with_saks: bool,
+    watched: bool,
+    pause: float,
+    rounds: int | None,
     as_json: bool,
     html: Path | None,
     junit: Path | None,
@@ -31,7 +37,15 @@ def prove_command(
     Every frame since the lab came up is judged, from the captures and the key log alone. Of the key log, a link that
     MKA keys takes its CAK and CKN and nothing else, where they are on file: what protected its frames is unwrapped from
     what was on its wire.
+
+    With --watch, a line is printed a proof, each by the frames since the one before, until interrupted.
     """
+    if watched:
+        from lab.cli.watch import watch
+
+        if html or junit or rules:
+            raise click.UsageError("--watch prints lines as it goes on; --html, --junit and --rules are for one proof")
+        return watch(name, timeout, pause, rounds, as_json=as_json)
     from lab.cli.console import note
     from lab.coverage.caks import on_file
     from lab.holder.client import Client

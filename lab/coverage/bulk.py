@@ -51,6 +51,8 @@ class Bulk:
                 opened.kind[run.rows] = LEFT
         for run in opened.runs:
             self._advance(run, run.numbers[opened.kind[run.rows] != LEFT])
+        if self._observer.watch.routing:  # what is in clear may be what links may say, which takes a closer look
+            opened.kind[(opened.kind == census.CLEARTEXT) | (opened.inside == census.CLEARTEXT)] = LEFT
         rows = np.arange(len(burst)) if rows is None else rows
         tallies, direction = self._directions(burst, rows)
         for run in opened.runs:

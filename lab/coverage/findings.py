@@ -64,6 +64,7 @@ def collect(seen: Observation, expectation: Expectation | None, dropped: int) ->
         *_named(seen, "cut", Severity.WARNING, ""),
         *_named(seen, "truncated", Severity.WARNING, "not to be read any more, nor any behind it: "),
         *_named(seen, "odd", Severity.INFO, ""),
+        *_named(seen, "routing", Severity.INFO, "of BGP or BFD between the ends of the link, as allowed"),
     ]
     if census.MALFORMED not in unwanted_inside(expectation):
         findings += _named(seen, "inside-malformed", Severity.INFO, "malformed inside MACsec: ")

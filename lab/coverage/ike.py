@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, final
 
-from lab.capture.keys import IkeSa
+from lab.capture.keys import IkeSa, IkeSk
 from lab.coverage.census import AUTHENTICATED, FAILED, IKE, NO_KEY
 from lab.coverage.evidence.identity import KeyIdentity, of_ipsec, used_by_ipsec
 from lab.coverage.sight import Found, forbidden
@@ -26,7 +26,7 @@ class _Sa:
 
     __slots__ = ("identities", "key_id", "name", "openers")
 
-    def __init__(self, key: IkeSa) -> None:
+    def __init__(self, key: IkeSa | IkeSk) -> None:
         # Deciphered, too: there are few of these messages, and they tell what was agreed on.
         self.openers: Final[dict[bool, Opener | None]] = {
             True: make_opener(key.encryption, key.sk_ei, key.integrity, key.sk_ai, reveal=True),
@@ -41,7 +41,7 @@ class _Sa:
 class IkeOpener:
     """All IKE SAs of a key log, looked up by both SPIs; a rekeyed SA has SPIs of its own."""
 
-    def __init__(self, keys: Iterable[IkeSa]) -> None:
+    def __init__(self, keys: Iterable[IkeSa | IkeSk]) -> None:
         self._by_spis: Final[dict[bytes, list[_Sa]]] = {}
         for key in keys:
             self._by_spis.setdefault(key.spi_i + key.spi_r, []).insert(0, _Sa(key))  # newest first
@@ -81,7 +81,7 @@ class IkeOpener:
         return Found(IKE, FAILED, reason=f"the ICV does not fit {sas[0].key_id}")
 
 
-def _identity(key: IkeSa, *, initiator: bool) -> KeyIdentity:
+def _identity(key: IkeSa | IkeSk, *, initiator: bool) -> KeyIdentity:
     icv_key = key.sk_ai if initiator else key.sk_ar
     return of_ipsec(
         protocol="ike",

@@ -14,6 +14,7 @@ from lab.coverage.document import DirectionReport, Finding, Severity, Verdict
 from lab.coverage.findings import by_severity, collect, summaries, unwanted_inside, unwanted_outermost
 from lab.coverage.judge_directions import Demand, direction_report, judged
 from lab.coverage.observe import Observation, Watch
+from lab.coverage.routing import pairs
 from lab.model.expectation import Expectation
 
 
@@ -41,7 +42,11 @@ class Judgement:
 
 def watch(expectation: Expectation | None) -> Watch:
     """What an observer has to name the frames of."""
-    return Watch(outermost=unwanted_outermost(expectation), inside=unwanted_inside(expectation))
+    return Watch(
+        outermost=unwanted_outermost(expectation),
+        inside=unwanted_inside(expectation),
+        routing=pairs(expectation.routing_between if expectation else ()),
+    )
 
 
 def judge(

@@ -19,6 +19,7 @@ from lab.coverage.fragments import Datagram, Reassembly
 from lab.coverage.internet import guess, transport
 from lab.coverage.notes import Notes
 from lab.coverage.opening import Openers
+from lab.coverage.routing import Pairs, is_routing
 from lab.coverage.sight import Found, Sight, forbidden
 from lab.coverage.streams import Streams
 from lab.coverage.tokens import Sighting, Tokens
@@ -28,10 +29,14 @@ _MOST_NESTED: Final = 4  # MACsec in MACsec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """The classes whose frames are to be named: outermost on the wire, and inside MACsec."""
+    """The classes whose frames are to be named: outermost on the wire, and inside MACsec.
+
+    `routing` has the addresses between which BGP and BFD are not to be.
+    """
 
     outermost: frozenset[int] = census.CLEAR
     inside: frozenset[int] = frozenset()
+    routing: Pairs = frozenset()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,6 +107,9 @@ class Observer:
             waiting.tally.credit(sight.kind, 0)
         else:
             found = self.openers.open(sight, octets, link_type)
+            if self._is_routing(found, octets):
+                self._count_routing(found, waiting)
+                return
             self._count(found, waiting)
             seen.collected.opened(frame, sight, found)
             self._across(sight, octets, waiting, 0)
@@ -138,6 +146,17 @@ class Observer:
             for datagram in reassembly.finish():
                 self._ended(datagram, reassembly)
         return self.seen
+
+    def _is_routing(self, found: Found, octets: bytes | memoryview) -> bool:
+        """Whether this is what the ends of the link may say to each other in clear."""
+        return found.kind == census.CLEARTEXT and bool(self.watch.routing) and is_routing(octets, self.watch.routing)
+
+    def _count_routing(self, found: Found, waiting: Waiting) -> None:
+        """Put a frame into its class, and nothing more: it is not data, of which something is demanded."""
+        self.seen.class_frames[found.kind] += 1
+        self.seen.class_octets[found.kind] += waiting.length
+        self.seen.notes.add("routing", "", waiting.number)
+        waiting.tally.credit(census.CONTROL, 0)
 
     def _count(self, found: Found, waiting: Waiting) -> None:
         """Put one frame into its class."""
@@ -198,6 +217,10 @@ class Observer:
         if depth > _MOST_NESTED:
             return under
         found = self.openers.open(sight, octets, ETHERNET)
+        if self._is_routing(found, octets):
+            self.seen.inside_frames[found.kind] += 1
+            self.seen.notes.add("routing", "", waiting.number)
+            return None  # nothing is demanded of it
         self._count_inside(found, waiting)
         self._across(sight, octets, waiting, under)
         return self._follow(found, (waiting,), under, depth)

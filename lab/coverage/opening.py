@@ -9,7 +9,7 @@ import numpy as np
 
 from lab.capture.burst import Burst
 from lab.capture.frame import ETHERNET, Frame
-from lab.capture.keys import EspSa, IkeSa, Key, MacsecSak, MkaCak
+from lab.capture.keys import EspSa, IkeSa, IkeSk, Key, MacsecSak, MkaCak
 from lab.coverage.census import ESP, IKE, MACSEC_ENCRYPTED, MACSEC_INTEGRITY_ONLY, MKA, NO_KEY
 from lab.coverage.classify import ethernet
 from lab.coverage.columns import word
@@ -63,7 +63,7 @@ class Openers:
         self._mka: Final = learned.mka
         self.macsec: Final = MacsecOpener((k for k in keys if isinstance(k, MacsecSak)), learned.mka.distributed())
         self.esp: Final = EspOpener((k for k in keys if isinstance(k, EspSa)), reveal=reveal)
-        self._ike: Final = IkeOpener(k for k in keys if isinstance(k, IkeSa))
+        self._ike: Final = IkeOpener(k for k in keys if isinstance(k, IkeSa | IkeSk))
 
     def open(self, sight: Sight, octets: bytes, link_type: int) -> Found:
         """Check and open one unit; what needs no opening is found as it was seen."""

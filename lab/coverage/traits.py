@@ -80,7 +80,7 @@ class Reader:
         left = np.ones(count, np.bool_)
         self._many(burst, columns, left)
         for row, frame in zip(np.flatnonzero(left).tolist(), burst.frames(np.flatnonzero(left)), strict=True):
-            _put(columns, row, self.read(frame))
+            put(columns, row, self.read(frame))
         return columns
 
     def read(self, frame: Frame) -> Traits:
@@ -182,7 +182,8 @@ class Reader:
             column[net[ported]] = gather(burst.data, inner[ported] + place, 2).view(">u2").astype(np.int64)
 
 
-def _put(columns: Columns, row: int, traits: Traits) -> None:
+def put(columns: Columns, row: int, traits: Traits) -> None:
+    """Make the traits those of a row."""
     columns.macs[0][row], columns.macs[1][row] = traits.mac_source, traits.mac_target
     columns.ether_type[row] = traits.ether_type
     columns.vlans[: len(traits.vlans), row] = traits.vlans[:MOST_TAGS]

@@ -26,6 +26,7 @@ from lab.model.link import Link
 KIND: Final = "adversary"
 _MENDER: Final = "mender"
 _PATIENCE: Final = 30.0
+_MOST_REPORTS: Final = 100  # of attacks on one segment that have ended, kept until somebody asks
 
 Answered = Callable[[Message], None]
 
@@ -60,7 +61,8 @@ class Adversaries:
         self._places = places
         self._wires: dict[str, _Wire] = {}
         self._numbers = itertools.count(1)
-        self.receivers: Final = ReceiverCounters(supervisor, home, places)
+        self._ended: dict[str, list[Message]] = {}
+        self.receivers: Final = ReceiverCounters(order.topology, supervisor, home, places)
 
     def link(self, segment: str) -> Link:
         """The link that is that segment.
@@ -69,8 +71,10 @@ class Adversaries:
             RequestError: there is none.
         """
         for link in self._order.topology.links:
-            if link.segment == segment:
+            if link.segment == segment and all(end.node in self._places for end in link.ends):
                 return link
+            if link.segment == segment:
+                raise RequestError("the lab is still being built")
         there = ", ".join(link.segment for link in self._order.topology.links)
         raise RequestError(f"there is no segment {segment!r}; there are {there}")
 
@@ -126,21 +130,31 @@ class Adversaries:
         self.receivers.read(link, read)
 
     def stop_attacks(self, link: Link, number: int | None, request: Request) -> None:
-        """End one attack on a link, or all; the request gets their reports."""
+        """End one attack on a link, or all; the request gets their reports, and those of others that have ended."""
+        ended = self._ended.get(link.segment, [])
+        whole = [report for report in ended if number in (None, report["attack"])]
+        if whole and (number is not None or link.segment not in self._wires):
+            ended[:] = [report for report in ended if report not in whole]
+            request.reply(whole)
+            return
         if link.segment not in self._wires:
             raise RequestError(f"there is no attack on {link.segment}")
 
         def stopped(answer: Message) -> None:
             reports = answer["result"]
-            whole: list[Message] = []
+            if number is None:
+                ended.clear()
 
             def done(report: Message) -> None:
                 whole.append(report)
-                if len(whole) == len(reports):
+                if len(whole) == wanted:
                     request.reply(whole)
 
-            if not reports:
-                request.reply([])
+            wanted = len(whole) + len(reports)
+            if not wanted:
+                request.fail(f"there is no attack on {link.segment}", ExitCode.BAD_INPUT)
+            elif not reports:
+                request.reply(whole)
             for report in reports:
                 self._conclude(link, report, "stopped", done)
 
@@ -161,10 +175,11 @@ class Adversaries:
 
     def show(self, link: Link, request: Request) -> None:
         """What the man in the middle of a link does; nothing, where there is none."""
+        ended = {"ended": self._ended.get(link.segment, [])}
         if link.segment in self._wires:
-            self.tell(link, {"verb": "show"}, lambda answer: request.reply(answer["result"]), request)
+            self.tell(link, {"verb": "show"}, lambda answer: request.reply(answer["result"] | ended), request)
         else:
-            request.reply({"lanes": {}, "attacks": []})
+            request.reply({"lanes": {}, "attacks": []} | ended)
 
     def at(self, node: str) -> AbstractContextManager[None]:
         """Be at a node for the time of a `with`."""
@@ -178,9 +193,16 @@ class Adversaries:
         """An attack has ended of itself."""
         wire = self._wire_of(child)
         if wire is not None:
-            self._conclude(wire.link, message["report"], "done", lambda report: None)
+            is_waited_for = message["report"]["attack"] in wire.callers
+            self._conclude(wire.link, message["report"], "done", _nothing if is_waited_for else self._keep_report)
             if message["idle"] and not wire.asked:
                 self._leave(wire)
+
+    def _keep_report(self, report: Message) -> None:
+        """Keep the report of an attack that nobody waited for."""
+        kept = self._ended.setdefault(report["segment"], [])
+        kept.append(report)
+        del kept[:-_MOST_REPORTS]
 
     def ended(self, child: Child) -> None:
         """A man in the middle, or whoever restored a wire, has gone."""
@@ -214,7 +236,8 @@ class Adversaries:
         wire.asked -= 1
         if answer is None:
             child = wire.child
-            request.fail(f"{child.name} gave no answer ({child.end or child.state})", ExitCode.VIOLATED)
+            said = f": {child.last_words}" if child.last_words else ""
+            request.fail(f"{child.name} gave no answer ({child.end or child.state}){said}", ExitCode.VIOLATED)
             return
         if "error" in answer:
             request.fail(answer["error"], ExitCode(answer["exit_code"]))
@@ -237,7 +260,8 @@ class Adversaries:
 
         def read(after: Receivers) -> None:
             whole = {**report, "segment": link.segment, "why": why, "receivers": changes(before, after)}
-            self._events.record("attack-ended", whole)
+            told = ("segment", "attack", "kind", "why", "done", "receivers")
+            self._events.record("attack-ended", {name: whole[name] for name in told})
             done(whole)
             if caller is not None:
                 caller.reply(whole)
@@ -253,7 +277,7 @@ class Adversaries:
                 wire.asked -= 1
                 if answer is not None and "result" in answer:
                     for report in answer["result"]:
-                        self._conclude(wire.link, report, "its command went away", lambda report: None)
+                        self._conclude(wire.link, report, "its command went away", _nothing)
                     if answer["idle"] and not wire.asked:
                         self._leave(wire)
 
@@ -269,6 +293,10 @@ class Adversaries:
         log = self._order.folder.log(name)
         wire.child = self._supervisor.start(name, _MENDER, mend, log=log, keep=self._keep(wire.link))
         wire.child.state = State.STOPPING  # it does one thing and goes
+
+
+def _nothing(report: Message) -> None:
+    """Nobody is to be given the report."""
 
 
 def _be_adversary(

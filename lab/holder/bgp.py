@@ -61,7 +61,7 @@ def _peers(asked: Mapping[str, Bgp], entrance: Entrance) -> list[Row]:
         found = {session.name: session for session in sessions(conversation.ask("show protocols all"))}
         bfd = bfd_states(conversation.ask("show bfd sessions")) if any(n.bfd for n in bgp.neighbors) else {}
         for neighbor in bgp.neighbors:
-            name = session_name(neighbor.node)
+            name = session_name(neighbor.name)
             lost = unreachable(routes(conversation.ask(f"show route protocol {name} all")))
             rows.append(_peer(node, neighbor, found[name], bfd.get(str(neighbor.address)), lost))
         conversation.close()
@@ -82,7 +82,7 @@ def _peer(node: str, neighbor: Neighbor, session: Session, bfd: str | None, lost
         )
     return {
         "node": node,
-        "neighbor": neighbor.node,
+        "neighbor": neighbor.name,
         "address": str(neighbor.address),
         "asn": neighbor.asn,
         "segment": neighbor.segment,
@@ -101,9 +101,9 @@ def _routes(asked: Mapping[str, Bgp], peer: str | None, command: str, entrance: 
     for node, bgp in asked.items():
         conversation = _open(node)
         for neighbor in bgp.neighbors:
-            if peer in (None, neighbor.node):
-                found = routes(conversation.ask(command.format(session_name(neighbor.node))))
-                rows += [{"node": node, "neighbor": neighbor.node, **_route(route)} for route in found]
+            if peer is None or neighbor.is_called(peer):
+                found = routes(conversation.ask(command.format(session_name(neighbor.name))))
+                rows += [{"node": node, "neighbor": neighbor.name, **_route(route)} for route in found]
         conversation.close()
     return rows
 

@@ -25,7 +25,7 @@ from lab.holder.supervise import Child, State, Supervisor
 from lab.host.channel import Channel, Message
 from lab.host.namespaces import Place
 from lab.topology.enforcement import learning_tables
-from lab.topology.network_operations import StartBgp
+from lab.topology.network_operations import AwaitSessions, StartBgp
 from lab.topology.operations import (
     AwaitSecured,
     CreateNamespace,
@@ -91,7 +91,7 @@ class Build:
                 if phase.speakers:
                     self._start_routing(phase.speakers)
                 for waiting in phase.awaited:
-                    self._await_sessions(waiting.seconds)
+                    self._await_sessions(waiting)
         self.supervisor.stop([wirer], _PATIENCE)
 
     @contextmanager
@@ -237,11 +237,11 @@ class Build:
         child = self.supervisor.start("routing", "routing", run, log=self.order.folder.log("routing"), keep=keep)
         self._await_ready([child])
 
-    def _await_sessions(self, seconds: int) -> None:
+    def _await_sessions(self, waiting: AwaitSessions) -> None:
         """Wait for BGP, and go on without it: a topology may be about a session that does not come."""
         routing = next(child for child in self.supervisor.children if child.kind == "routing")
         answers: list[Message | None] = []
-        question = {"type": "command", "verb": "settle", "seconds": seconds}
+        question = {"type": "command", "verb": "settle", "seconds": waiting.seconds, "late": waiting.late}
         self.supervisor.ask(routing, question, answers.append, _PATIENCE)
         self.loop.run_until(lambda: bool(answers))
 

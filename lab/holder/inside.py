@@ -11,7 +11,7 @@ import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 from lab.errors import CheckFailedError, ExitCode, WireproofError
 from lab.holder.client import Client
@@ -29,22 +29,36 @@ def do_inside(client: Client, nodes: Iterable[str], work: Work) -> Any:
         WireproofError: `work` raised it; its text and exit code are the same.
         CheckFailedError: the lab ended meanwhile.
     """
+    with doing_inside(client, nodes, work) as result:
+        return result()
+
+
+@contextmanager
+def doing_inside(
+    client: Client, nodes: Iterable[str], work: Work, *, keep: Iterable[int] = ()
+) -> Iterator[Callable[[], Any]]:
+    """Have `work` done in the lab meanwhile; what is given waits for its answer, and raises as `do_inside` does.
+
+    It keeps the descriptors in `keep`. Leaving the context ends it, whatever it is doing.
+    """
     with _entered(client, nodes) as entrance:
         reading, writing = os.pipe()
         child = fork(
             functools.partial(_outside, entrance, work, writing),
-            keep=(*_descriptors(entrance), writing),
+            keep=(*_descriptors(entrance), writing, *keep),
             name="wireproof",
         )
         os.close(writing)
         try:
             with os.fdopen(reading, "rb") as pipe:
-                said = pipe.read()
-        except BaseException:
-            os.kill(child, signal.SIGKILL)
-            raise
+                yield functools.partial(_answer, client, pipe)
         finally:
+            os.kill(child, signal.SIGKILL)  # as a rule it has ended; it is ours until it is waited for
             os.waitpid(child, 0)
+
+
+def _answer(client: Client, pipe: BinaryIO) -> Any:
+    said = pipe.read()
     if not said:
         raise CheckFailedError(f"lab {client.folder.name} ended, or could not be entered")
     answer = json.loads(said)

@@ -21,6 +21,7 @@ from lab.host.processes import fork, kill
 from lab.host.programs import check_programs
 from lab.host.state import LabFolder
 from lab.model.topology import Topology
+from lab.topology.enforcement import without_limits
 from lab.topology.operations import GenerateSecret
 from lab.topology.plan import plan
 from lab.topology.vaults import generate_secrets, resolve_secrets
@@ -93,6 +94,8 @@ def launch(
 
 def _order(topology: Topology, folder: LabFolder, wishes: Wishes) -> Order:
     """Have the topology's own secrets made, open all that it names, log CAKs, and order the rest."""
+    if not wishes.limits:
+        topology = without_limits(topology)
     operations = plan(topology, limits=wishes.limits)
     own = [operation for operation in operations if isinstance(operation, GenerateSecret)]
     generate_secrets(own, folder.vaults, topology.identity, time.time())

@@ -181,6 +181,7 @@ class Holder:
             keylog.append(self._order.folder.keys, record)
         except InputError as error:
             self._events.record("key-not-written", {"node": child.name, "why": str(error)})
+            self._supervisor.tell(child, {"type": "key-not-written", "why": str(error)})
         else:
             self._supervisor.tell(child, {"type": "key-written"})
 

@@ -16,6 +16,7 @@ from lab.host.netlink import Netlink
 from lab.topology.network_operations import AddRule, AddTableRoute, ApplyFilter, LimitBandwidth
 from lab.topology.operations import (
     AddAddress,
+    AddBackstop,
     AddRoute,
     AddTunnelRoute,
     BringUp,
@@ -85,6 +86,8 @@ class Wirer:
                 netlink = self._enter(operation.node)
                 devices.create_tun(operation.device)
                 netlink.set_up_tunnel(operation.device, operation.mtu)
+            case AddBackstop():
+                self._enter(operation.node).add_backstop(operation.destination)
             case AddAddress():
                 self._enter(operation.node).add_address(operation.device, operation.address)
             case BringUp():

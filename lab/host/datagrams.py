@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import itertools
 import socket
 import struct
 from typing import Final, final
@@ -32,6 +33,7 @@ _CONTROL_SPACE: Final = 24
 
 _RECEIVE_FLAGS: Final = socket.MSG_DONTWAIT | socket.MSG_TRUNC
 # What is so for now, or for one destination: the payloads are lost, as packets may be.
+_FULL: Final = (errno.EAGAIN, errno.ENOBUFS, errno.ENETUNREACH, errno.EHOSTUNREACH)
 _NOTHING: Final = (errno.EAGAIN, errno.EINTR, errno.ENETDOWN, errno.ECONNREFUSED)
 
 
@@ -99,37 +101,74 @@ class Incoming:
 
 @final
 class Outgoing:
-    """Sends slots of a batch, all to one destination at a time."""
+    """Sends slots of a batch, all to one destination at a time: each by itself or, with `segments`, run by run."""
 
-    __slots__ = ("_address", "_batch", "_controls", "_first_iovec", "_iovecs", "_messages", "_name", "_segments",
-                 "_targets", "_wanted")  # fmt: skip
+    __slots__ = (
+        "_batch",
+        "_columns",
+        "_controls",
+        "_first_iovec",
+        "_held",
+        "_name",
+        "_run_address",
+        "_segment_octets",
+        "_segments",
+        "_single_address",
+        "_targets",
+        "_wanted",
+    )  # fmt: skip
 
     def __init__(self, batch: Batch, *, segments: bool) -> None:
         slots, size = batch.slots, batch.size
         self._batch: Final = batch
         self._segments: Final = segments
-        self._iovecs: Final = np.zeros(slots, IOVEC)
-        self._messages: Final = np.zeros(slots, MESSAGE)
-        self._address: Final[int] = self._messages.ctypes.data
-        self._first_iovec: Final[int] = self._iovecs.ctypes.data
-        index = np.arange(slots, dtype=np.uintp)
-        self._iovecs["base"] = batch.rows.ctypes.data + index * size
-        self._wanted: NDArray[np.uintp] = self._iovecs["length"]
-        self._controls: Final[NDArray[np.uint8]] = np.zeros((slots, _CONTROL_SPACE), np.uint8)
         self._name: Final[NDArray[np.uint8]] = np.zeros(_NAME.size, np.uint8)
         self._targets: Final[dict[Endpoint, NDArray[np.uint8]]] = {}
-        header = self._messages["header"]
-        header["name"] = self._name.ctypes.data
-        header["name_length"] = _NAME.size
+        index = np.arange(slots, dtype=np.uintp)
+        iovecs = np.zeros(slots, IOVEC)
+        iovecs["base"] = batch.rows.ctypes.data + index * size
+        self._wanted: Final[NDArray[np.uintp]] = iovecs["length"]
+        self._first_iovec: Final[int] = iovecs.ctypes.data
+        # Message i is slot i, laid out once; ...
+        singles = self._messages(slots)
+        singles["header"]["iovecs"] = self._first_iovec + index * IOVEC.itemsize
+        singles["header"]["iovec_count"] = 1
+        self._single_address: Final[int] = singles.ctypes.data
+        # ... or the run of slots that is told below, with the length at which it is to be cut.
+        runs = self._messages(slots)
+        control = _CONTROL.pack(_CONTROL_LENGTH, _SOL_UDP, _UDP_SEGMENT, 0).ljust(_CONTROL_SPACE, b"\0")
+        controls = np.frombuffer(bytearray(control * slots), np.uint8).reshape(slots, _CONTROL_SPACE)
+        runs["header"]["control"] = controls.ctypes.data + index * _CONTROL_SPACE
+        self._segment_octets: Final[NDArray[np.uint16]] = controls.view(np.uint16)[:, _CONTROL_LENGTH // 2 - 1]
+        header = runs["header"]
+        self._columns: Final = (header["iovecs"], header["iovec_count"], header["control_length"])
+        self._run_address: Final[int] = runs.ctypes.data
+        self._held: Final = (iovecs, singles, runs, controls)
+
+    def _messages(self, slots: int) -> NDArray[np.void]:
+        messages = np.zeros(slots, MESSAGE)
+        messages["header"]["name"] = self._name.ctypes.data
+        messages["header"]["name_length"] = _NAME.size
+        return messages
 
     def send(self, descriptor: int, first: int, count: int, target: Endpoint) -> tuple[int, int]:
         """Send `count` slots from `first` on; give how many the kernel took, and their octets."""
         self._name[:] = self._target(target)
         lengths = self._batch.lengths[first : first + count]
         self._wanted[first : first + count] = lengths
-        runs = _runs(lengths) if self._segments else [1] * count
+        singly = self._single_address + first * MESSAGE.itemsize
+        if not self._segments:
+            return _send(descriptor, singly, [1] * count, lengths)[:2]
+        runs = runs_of(lengths)
         self._lay_out(runs, first, lengths)
-        return self._send(descriptor, runs, lengths)
+        taken, octets, refused = _send(descriptor, self._run_address, runs, lengths)
+        for start, run in refused:
+            # What does not fit into one packet of the way is not cut as a run, but may be fragmented by itself.
+            if run > 1:
+                part = lengths[start : start + run]
+                more = _send(descriptor, singly + start * MESSAGE.itemsize, [1] * run, part)
+                taken, octets = taken + more[0], octets + more[1]
+        return taken, octets
 
     def _target(self, target: Endpoint) -> NDArray[np.uint8]:
         known = self._targets.get(target)
@@ -140,43 +179,40 @@ class Outgoing:
         return known
 
     def _lay_out(self, runs: list[int], first: int, lengths: list[int]) -> None:
-        """A message for each run."""
-        header = self._messages["header"]
-        position = 0
-        for number, run in enumerate(runs):
-            message = header[number]
-            message["iovecs"] = self._first_iovec + (first + position) * IOVEC.itemsize
-            message["iovec_count"] = run
-            if run > 1:
-                control = self._controls[number]
-                _CONTROL.pack_into(control, 0, _CONTROL_LENGTH, _SOL_UDP, _UDP_SEGMENT, lengths[position])
-                message["control"] = control.ctypes.data
-                message["control_length"] = _CONTROL_SPACE
-            else:
-                message["control"] = message["control_length"] = 0
-            position += run
-
-    def _send(self, descriptor: int, runs: list[int], lengths: list[int]) -> tuple[int, int]:
-        position = taken = octets = slot = 0
-        while position < len(runs):
-            sent: int = sendmmsg(
-                descriptor, self._address + position * MESSAGE.itemsize, len(runs) - position, socket.MSG_DONTWAIT
-            )
-            if sent > 0:
-                payloads = sum(runs[position : position + sent])
-                octets += sum(lengths[slot : slot + payloads])
-                taken += payloads
-                slot += payloads
-                position += sent
-            elif ctypes.get_errno() in (errno.EAGAIN, errno.ENOBUFS, errno.ENETUNREACH, errno.EHOSTUNREACH):
-                break
-            elif ctypes.get_errno() != errno.EINTR:
-                slot += runs[position]  # this one is refused: too long for the way, say
-                position += 1
-        return taken, octets
+        """A message for each run; one of a single payload is not to be cut."""
+        starts = list(itertools.accumulate(runs, initial=0))[:-1]
+        iovecs, counts, control_lengths = self._columns
+        these = slice(0, len(runs))
+        iovecs[these] = [self._first_iovec + (first + start) * IOVEC.itemsize for start in starts]
+        counts[these] = runs
+        control_lengths[these] = [_CONTROL_SPACE if run > 1 else 0 for run in runs]
+        self._segment_octets[these] = [lengths[start] for start in starts]
 
 
-def _runs(lengths: list[int]) -> list[int]:
+def _send(descriptor: int, address: int, runs: list[int], lengths: list[int]) -> tuple[int, int, list[tuple[int, int]]]:
+    """Send messages of so many payloads each; give the payloads taken, their octets, and the runs that were refused."""
+    position = taken = octets = slot = 0
+    refused = []
+    while position < len(runs):
+        sent: int = sendmmsg(
+            descriptor, address + position * MESSAGE.itemsize, len(runs) - position, socket.MSG_DONTWAIT
+        )
+        if sent > 0:
+            payloads = sum(runs[position : position + sent])
+            octets += sum(lengths[slot : slot + payloads])
+            taken += payloads
+            slot += payloads
+            position += sent
+        elif ctypes.get_errno() in _FULL:
+            break
+        elif ctypes.get_errno() != errno.EINTR:
+            refused.append((slot, runs[position]))
+            slot += runs[position]
+            position += 1
+    return taken, octets, refused
+
+
+def runs_of(lengths: list[int]) -> list[int]:
     """How many neighbours make one message each."""
     runs: list[int] = []
     start, count = 0, len(lengths)

@@ -26,6 +26,7 @@ _ROUTE_KINDS = {1: "unicast", 6: "blackhole", 7: "unreachable", 8: "prohibit", 9
 _ORIGINS = {2: "kernel", 4: "static", 12: "bird"}
 
 _SCOPE_LINK = 253
+_LAST = 0xFF00_0000  # a metric worse than any other's
 
 # One for all sockets of this process: each would else make its own, of three descriptors.
 _loop = asyncio.new_event_loop()
@@ -140,6 +141,11 @@ class Netlink:
         # Scope link: there is no gateway, whoever is at the other end of the tunnel knows what to do (RFC 1812 3.3.1).
         family = _family(destination.version)
         _ask(self._route.route, "add", dst=str(destination.cidr), family=family, scope=_SCOPE_LINK, **hops)
+
+    def add_backstop(self, destination: IPNetwork) -> None:
+        """Refuse a destination, but only where no other route to it is to be used."""
+        family = _family(destination.version)
+        _ask(self._route.route, "add", dst=str(destination.cidr), family=family, type="unreachable", priority=_LAST)
 
     def _index(self, device: str) -> int:
         if device not in self._indexes:

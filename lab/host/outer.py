@@ -43,6 +43,7 @@ class OuterSocket:
         self._incoming: Final[dict[Batch, Incoming]] = {}
         self._outgoing: Final[dict[Batch, Outgoing]] = {}
         self._last: Incoming | None = None
+        self._count = 0
         self._moved: list[int] | None = None
         self._tos = 0
         self._dont_fragment = False
@@ -64,7 +65,7 @@ class OuterSocket:
             self._incoming[batch] = incoming
         self._last, self._moved = incoming, None
         lengths = incoming.receive(self._descriptor)
-        count = len(lengths)
+        self._count = count = len(lengths)
         batch.lengths[:count] = lengths
         batch.count = count
         if not count:
@@ -84,7 +85,8 @@ class OuterSocket:
         """The TOS octets of the last `receive`."""
         incoming = self._last
         assert incoming is not None, "something was received"
-        column = incoming.header[:, 1] if self._is_raw else incoming.control[:, _TOS_OCTET]
+        count = self._count
+        column = incoming.header[:count, 1] if self._is_raw else incoming.control[:count, _TOS_OCTET]
         if not column.any():
             return None
         octets: list[int] = column.tolist()
@@ -94,11 +96,13 @@ class OuterSocket:
         self, batch: Batch, first: int, count: int, target: Endpoint, *, tos: int = 0, dont_fragment: bool = False
     ) -> int:
         """Send payloads of a batch, runs of them in one message where UDP allows it."""
+        if count == 1:
+            self._set(tos, dont_fragment)
+            return int(self._send_one(batch[first], target))
         outgoing = self._outgoing.get(batch)
         if outgoing is None:
             outgoing = self._outgoing[batch] = Outgoing(batch, segments=not self._is_raw)
-        if tos != self._tos or dont_fragment != self._dont_fragment:
-            self._set(tos, dont_fragment)
+        self._set(tos, dont_fragment)
         taken, octets = outgoing.send(self._descriptor, first, count, target)
         self._counters.count_sent(taken, octets, count - taken)
         return taken
@@ -106,16 +110,19 @@ class OuterSocket:
     def send_one(self, payload: bytes, target: Endpoint) -> bool:
         """Send one payload; it may be fragmented on its way."""
         self._set(0, dont_fragment=False)
+        return self._send_one(payload, target)
+
+    def close(self) -> None:
+        """Close the socket; twice is fine."""
+        self._socket.close()
+
+    def _send_one(self, payload: bytes | memoryview, target: Endpoint) -> bool:
         taken = False
         with contextlib.suppress(OSError):  # no route yet, queue full: lost, as a packet may be
             self._socket.sendto(payload, (target.address, target.port))
             taken = True
         self._counters.count_sent(int(taken), len(payload) if taken else 0, int(not taken))
         return taken
-
-    def close(self) -> None:
-        """Close the socket; twice is fine."""
-        self._socket.close()
 
     def _set(self, tos: int, dont_fragment: bool) -> None:
         """What headers are to bear from now on."""

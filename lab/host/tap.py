@@ -15,7 +15,7 @@ from typing import Final
 from dataplane.batch import Batch
 from dataplane.errors import WireError
 from lab.errors import MachineError
-from lab.host.devices import open_tun
+from lab.host.devices import has_link, open_tun
 from lab.ports import vnet
 from lab.ports.checksum import complete
 from lab.ports.coalesce import coalesce
@@ -28,6 +28,7 @@ _TUNSETIFF: Final = 0x400454CA
 _TUNSETOFFLOAD: Final = 0x400454D0
 _IFF_NO_PI: Final = 0x1000
 _IFF_VNET_HDR: Final = 0x4000
+_TUNSETCARRIER: Final = 0x400454E2
 _TUN_F_CSUM, _TUN_F_TSO4, _TUN_F_TSO6 = 0x01, 0x02, 0x04
 
 _NAME_OCTETS: Final = 16
@@ -50,6 +51,7 @@ class TunTapPort:
         Raises:
             MachineError: the kernel offers no such devices, or not to this user.
         """
+        self._device = device
         self._is_ethernet = kind is Kind.TAP
         self._descriptor = _attach(device, kind)
         self._counters = PortCounters()
@@ -94,6 +96,11 @@ class TunTapPort:
                 octets -= sum(map(len, gather)) - vnet.OCTETS
         self._counters.count_sent(count - lost, octets, lost)
         return count - lost
+
+    def set_carrier(self, is_on: bool) -> None:
+        """Let the device look as if its cable were plugged in, or not: routes may depend on that."""
+        fcntl.ioctl(self._descriptor, _TUNSETCARRIER, struct.pack("=i", is_on))
+        has_link(self._device)  # the kernel would do something about it later, and asking has it done at once
 
     def close(self) -> None:
         """Let go of the device; twice is fine."""

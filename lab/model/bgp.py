@@ -13,11 +13,12 @@ from lab.model.secret import SecretReference
 class Neighbor:
     """A session of a node with another one, as this end sees it.
 
-    `segment` and `device` are those of the link between; None where there is none, and packets are routed
-    (`multihop`). `preference` becomes the LOCAL_PREF of what is learned here. `advertise` is all that is told to this
-    neighbour; None: what the node originates, and if it is one that passes routes on, what it has learned.
-    `hidden_asns` are taken out of the paths that are told to it, as Microsoft's edge does with private ones.
-    `most_prefixes` closes the session when the neighbour tells more.
+    `segment` and `device` are those of the link between, or `tunnel` and `device` those of a connection whose ends
+    have addresses of their own in it; without a `device`, packets are routed (`multihop`). `preference` becomes the
+    LOCAL_PREF of what is learned here. `advertise` is all that is told to this neighbour; None: what the node
+    originates, and if it is one that passes routes on, what it has learned. `hidden_asns` are taken out of the paths
+    that are told to it, as Microsoft's edge does with private ones. `most_prefixes` closes the session when the
+    neighbour tells more.
     """
 
     node: str
@@ -25,6 +26,7 @@ class Neighbor:
     local_address: IPAddress
     asn: int
     segment: str | None
+    tunnel: str | None
     device: str | None
     password: SecretReference | None
     bfd: bool
@@ -37,6 +39,20 @@ class Neighbor:
     def multihop(self) -> bool:
         """Whether the neighbour is not at the other end of a link."""
         return self.device is None
+
+    @property
+    def name(self) -> str:
+        """What the session is called: by the neighbour, and by the tunnel, of which there may be several."""
+        return self.node if self.tunnel is None else f"{self.node}/{self.tunnel}"
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the session may go through a tunnel, which has to be there first."""
+        return self.multihop or self.tunnel is not None
+
+    def is_called(self, name: str) -> bool:
+        """Whether this is the session of that name, or one of those with the node of that name."""
+        return name in (self.name, self.node)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

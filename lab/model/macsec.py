@@ -63,3 +63,14 @@ class MacsecPolicy:
     def is_xpn(self) -> bool:
         """Whether packet numbers have 64 bits (802.1AE-2018 14.7, 14.8)."""
         return "XPN" in self.cipher_suite
+
+
+# SecTAG with an SCI, and ICV: what MACsec adds to a frame at most (802.1AE-2018 9.3, 9.11).
+MACSEC_OCTETS = 32
+# What a frame of 1518 octets takes of a wire: itself, MACsec, preamble and gap.
+_FRAME_OCTETS = 1518 + MACSEC_OCTETS + 20
+
+
+def seconds_at_line_rate(packets: int, gbps: int) -> float:
+    """How long a port of this bandwidth takes to send so many frames of 1518 octets and nothing else."""
+    return packets * _FRAME_OCTETS * 8 / (gbps * 1e9)

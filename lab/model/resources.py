@@ -72,7 +72,11 @@ class GatewayKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """A virtual network gateway, and the node that does its work. `tunnels` and `mbps` are its size's; 0: none."""
+    """A virtual network gateway, and the node that does its work.
+
+    `mbps` and `tunnels` are its size's; `tunnel_mbps` is what one tunnel carries with an AEAD cipher, and with another
+    one. 0: no limit.
+    """
 
     name: str
     kind: GatewayKind
@@ -82,6 +86,7 @@ class Gateway:
     private_ip: bool
     mbps: int
     tunnels: int
+    tunnel_mbps: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +153,10 @@ class Resources:
     def is_empty(self) -> bool:
         """Whether the topology says nothing of Azure."""
         return self == Resources()
+
+    def vpn_gateway_at(self, node: str) -> Gateway | None:
+        """The VPN gateway whose work a node does."""
+        return next((each for each in self.gateways if each.node == node and each.kind is GatewayKind.VPN), None)
 
     def port_of(self, segment: str) -> Port | None:
         """The port pair of which a segment is a link."""

@@ -1,12 +1,13 @@
 """From a node's BGP, as the model has it, to BIRD's configuration. Pure text; it holds passwords, so it is never shown.
 
 The three short timers (no delay, retry after 1 s, wait 1 s after an error) are what make sessions start in less than a
-second; hold and keepalive times end a session whose peer is gone while BFD is not in use.
+second, which is what BIRD waits at least; hold and keepalive times end a session whose peer is gone, where BFD is not
+in use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from netaddr import IPNetwork
@@ -31,7 +32,7 @@ protocol bfd bfd_links {
 _KERNEL: Final = """\
 protocol kernel kernel_main {
   scan time 2; merge paths yes limit 16;
-  ipv4 { import none; export filter { if source = RTS_BGP then accept; reject; }; };
+  ipv4 { import none; export filter { if source = RTS_BGP || proto = "host_routes" then accept; reject; }; };
 }
 """
 # A route table of a subnet has what BGP learned, too, but for the prefixes that the table has routes of its own for.
@@ -48,7 +49,7 @@ protocol kernel kernel_%(number)d {
 """
 _SESSION: Final = """\
 protocol bgp %(name)s {
-  %(timers)s
+  %(timers)s%(disabled)s
   local %(local)s as %(asn)d; neighbor %(address)s as %(peer_asn)d; %(options)s
   ipv4 {
     import table on; next hop self;%(limit)s
@@ -59,9 +60,9 @@ protocol bgp %(name)s {
 """
 
 
-def session_name(node: str) -> str:
-    """What BIRD calls the session with a node: a prefix keeps it from being a word of BIRD's."""
-    return "p_" + node.replace("-", "_")
+def session_name(neighbor: str) -> str:
+    """What BIRD calls a session: a prefix keeps it from being a word of BIRD's."""
+    return "p_" + neighbor.replace("-", "_").replace("/", "__")
 
 
 def render(
@@ -69,11 +70,13 @@ def render(
     passwords: Mapping[str, bytes],
     preferences: Mapping[str, int],
     tables: Mapping[int, Iterable[IPNetwork]],
+    disabled: Collection[str] = (),
 ) -> str:
     """The configuration of one node's BIRD.
 
     `passwords` are by the text of their references, `preferences` what was changed since, by neighbour. `tables` are
     the kernel's further tables that get what is learned, each with the prefixes that it gets from elsewhere.
+    `disabled` are the neighbours with whom there is to be no session.
     """
     parts = [_HEAD % bgp.router_id]
     if any(neighbor.bfd for neighbor in bgp.neighbors):
@@ -85,7 +88,8 @@ def render(
         skipped = _prefixes(own)
         without = f"if net ~ {skipped} then reject; " if skipped else ""
         parts.append(_KERNEL_TABLE % {"number": number, "own": without})
-    parts += [_session(bgp, neighbor, passwords, preferences) for neighbor in bgp.neighbors]
+    for neighbor in bgp.neighbors:
+        parts.append(_session(bgp, neighbor, passwords, preferences, is_disabled=neighbor.name in disabled))
     return "".join(parts)
 
 
@@ -99,7 +103,9 @@ def _host_route(route: HostRoute) -> str:
     return f"route {route.destination}/32 via {hop};"
 
 
-def _session(bgp: Bgp, neighbor: Neighbor, passwords: Mapping[str, bytes], preferences: Mapping[str, int]) -> str:
+def _session(
+    bgp: Bgp, neighbor: Neighbor, passwords: Mapping[str, bytes], preferences: Mapping[str, int], *, is_disabled: bool
+) -> str:
     options = ["direct;"] if not neighbor.multihop else ["multihop 2;"]
     if neighbor.bfd:
         options.append("bfd on;")
@@ -108,15 +114,16 @@ def _session(bgp: Bgp, neighbor: Neighbor, passwords: Mapping[str, bytes], prefe
     hide = f" bgp_path.delete([{', '.join(map(str, neighbor.hidden_asns))}]);" if neighbor.hidden_asns else ""
     limit = f" import limit {neighbor.most_prefixes} action disable;" if neighbor.most_prefixes else ""
     return _SESSION % {
-        "name": session_name(neighbor.node),
+        "name": session_name(neighbor.name),
         "timers": TIMERS,
+        "disabled": " disabled;" if is_disabled else "",
         "local": neighbor.local_address,
         "asn": bgp.asn,
         "address": neighbor.address,
         "peer_asn": neighbor.asn,
         "options": " ".join(options),
         "limit": limit,
-        "preference": preferences.get(neighbor.node, neighbor.preference),
+        "preference": preferences.get(neighbor.name, neighbor.preference),
         "hide": hide,
         "told": _told(bgp, neighbor),
     }

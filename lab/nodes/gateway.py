@@ -30,6 +30,7 @@ from lab.nodes.audit import Audit
 from lab.nodes.keying import Keying
 from lab.nodes.loop import Loop
 from lab.nodes.peers import peer_of
+from lab.nodes.sizes import Sizes
 from lab.nodes.tunnel import TunnelEnd
 from lab.nodes.vpnstatus import connection_status
 from lab.ports.keep import keep
@@ -39,6 +40,7 @@ from lab.ports.port import Port
 # Enough messages of packets to make the fixed cost of a turn small, few enough to stay in the processor's cache.
 _MESSAGES: Final = 2
 _LEAST_SLOTS: Final = 16
+_MOST_BATCHES: Final = 256  # that wait at a port: more than its socket's buffer holds
 
 
 class Line(Protocol):
@@ -83,11 +85,14 @@ class Gateway:
         self.name: Final = node
         self.key_records: Sequence[Mapping[str, object]] = ()
         self._clock = clock
+        self._loop: Loop | None = None
         self._audit: Final = Audit(line.event)
         self._strays: Final = EspEngine()
         self._set_aside: Final = {"keepalive": 0, "too short": 0}
         self._ports: Final[dict[Endpoint, OuterPort]] = {}
         made = []
+        outward, inward = Sizes.of(topology, node), Sizes.of(topology, node)
+        self._paced: Final[dict[str, float]] = {}  # tunnels from which nothing more is taken until then
         addresses = _addresses(topology, node)
         mine = topology.tunnels(node)
         slots = max(_LEAST_SLOTS, _MESSAGES * packets_a_message(max(each.mtu for each, _ in mine)))
@@ -101,7 +106,17 @@ class Gateway:
                 peer = peer_of(connection, end, secrets)
                 own = [ip_address(str(each.ip)) for each in end.tunnel_addresses]
                 tun = attach(end.device)
-                made.append((TunnelEnd(connection, end, tun, self._clear, self._wire, [*own, *addresses]), peer))
+                tunnel = TunnelEnd(
+                    connection,
+                    end,
+                    tun,
+                    self._clear,
+                    self._wire,
+                    [*own, *addresses],
+                    outward_limit=outward.limit(end),
+                    inward_limit=inward.limit(end),
+                )
+                made.append((tunnel, peer))
         except BaseException:
             _close(self._ports.values(), (tunnel for tunnel, _ in made))
             raise
@@ -117,6 +132,8 @@ class Gateway:
         for tunnel in self.keying.tunnels.values():
             loop.watch(tunnel.tun, functools.partial(self.outward, tunnel))
         loop.time(self.keying)
+        loop.time(self)
+        self._loop = loop
 
     def status(self) -> dict[str, object]:
         """Each connection, the outer ports, and what belongs to no connection."""
@@ -131,7 +148,7 @@ class Gateway:
         }
 
     def command(self, verb: str, fields: Message) -> object:
-        """Do what is asked: `begin`; `up`, `down` and `rekey` of a `connection`.
+        """Do what is asked: `begin`; `up`, `down` and `rekey` of a `connection`; `settle`: take in all that waits.
 
         Raises:
             InputError: there is no such verb or connection, or it cannot be done now.
@@ -140,8 +157,11 @@ class Gateway:
         if verb == "begin":
             self.keying.begin(now)
             return None
+        if verb == "settle":
+            self._settle()
+            return self.status()
         if verb not in ("up", "down", "rekey"):
-            raise InputError(f"a gateway knows no verb {verb!r}; it knows begin, up, down and rekey")
+            raise InputError(f"a gateway knows no verb {verb!r}; it knows begin, up, down, rekey and settle")
         name = fields.get("connection")
         if not isinstance(name, str) or name not in self.keying.tunnels:
             raise InputError(f"{self.name} has no connection {name!r}; it has {', '.join(self.keying.tunnels)}")
@@ -159,12 +179,35 @@ class Gateway:
 
     # ---- packets ----
 
+    def _settle(self) -> None:
+        for port in self._ports.values():
+            for _ in range(_MOST_BATCHES):
+                if not self.inward(port):
+                    break
+
     def outward(self, tunnel: TunnelEnd) -> bool:
         """Protect and send what waits at a tunnel, one batch; true when more may wait."""
         now = self._clock()
         more = tunnel.outward(now)
         self.keying.hear(tunnel, now)
+        ready_at = tunnel.ready_at(now)
+        if ready_at > now and self._loop is not None:
+            self._paced[tunnel.name] = ready_at
+            self._loop.forget(tunnel.tun)
+            return False
         return more
+
+    def next_timeout(self) -> float | None:
+        """When the first tunnel that is paced may send again."""
+        return min(self._paced.values(), default=None)
+
+    def handle_timer(self, now: float) -> None:
+        """Take from tunnels again whose time has come."""
+        assert self._loop is not None
+        for name in [name for name, ready_at in self._paced.items() if ready_at <= now]:
+            del self._paced[name]
+            tunnel = self.keying.tunnels[name]
+            self._loop.watch(tunnel.tun, functools.partial(self.outward, tunnel))
 
     def inward(self, port: OuterPort) -> bool:
         """Take what waits at an outer port, one batch; true when more may wait."""

@@ -102,7 +102,8 @@ class KeyedSecY:
         self.secy: Final = make_secy(end, policy)
         self.is_open = False
         self._segment: Final = link.segment
-        self._cak: Final = cak
+        self._first: Final = cak
+        self._caks: Final[dict[bytes, Cak]] = {}
         self._common: Final = common
         self._teller: Final = teller
         self._has_sci: Final = policy.sci_encoding is SciEncoding.EXPLICIT
@@ -124,7 +125,7 @@ class KeyedSecY:
     def start(self, clock: Callable[[], float]) -> None:
         """Take part with the CAK from now on, by this clock."""
         self._clock = clock
-        self.add(self._cak)
+        self.add(self._first)
 
     # --- what the edge hands over ------------------------------------------------------------------------------------
 
@@ -151,6 +152,12 @@ class KeyedSecY:
             self._kay.refuse_sci_state(now)
             self._work(now)
 
+    def port_up(self) -> None:
+        """The wire works again."""
+        now = self._clock()
+        self._kay.port_up(now)
+        self._work(now)
+
     # --- the loop's timer --------------------------------------------------------------------------------------------
 
     def next_timeout(self) -> float | None:
@@ -175,6 +182,7 @@ class KeyedSecY:
             self._kay.add_participant(cak, now)
         except LocalError as error:
             raise InputError(f"{self._segment}: {error}") from None
+        self._caks[cak.ckn] = cak
         self._work(now)
 
     def remove(self, ckn: bytes) -> None:
@@ -188,13 +196,19 @@ class KeyedSecY:
             self._kay.remove_participant(ckn, now)
         except LocalError as error:
             raise InputError(f"{self._segment}: {error}") from None
+        del self._caks[ckn]
         self._work(now)
 
     def replace(self, cak: Cak) -> None:
         """Take part with this CAK alone: the port closes until the peer has it, too."""
-        for ckn in self.ckns:
+        for ckn in tuple(self._caks):
             self.remove(ckn)
         self.add(cak)
+
+    def holds(self, cak: Cak) -> bool:
+        """Whether it takes part with just this CAK under this name."""
+        held = self._caks.get(cak.ckn)
+        return held is not None and held.ick == cak.ick
 
     def rekey(self) -> bool:
         """Have the SAK replaced; only the key server can. Says whether it will."""
@@ -202,11 +216,6 @@ class KeyedSecY:
         will = self._kay.rekey(now)
         self._work(now)
         return will
-
-    @property
-    def ckns(self) -> tuple[bytes, ...]:
-        """The CKNs of the CAKs in use, oldest first."""
-        return tuple(participant.ckn for participant in self._kay.status(self._clock()).participants)
 
     def status(self) -> dict[str, object]:
         """How the KaY is."""

@@ -117,6 +117,8 @@ class Keying:
     def begin(self, now: float) -> None:
         """Begin to negotiate; the end that is not the first to begin gives the other one some time."""
         for name, tunnel in self.tunnels.items():
+            if self.standings[name].state is not State.UNKNOWN:
+                continue  # a packet that wanted to pass, or the peer, has begun already
             if self.peers[name].mode is Mode.RESPONDER:
                 self._become(name, State.NOT_CONNECTED, now)
             elif is_first(tunnel.connection, tunnel.end):
@@ -133,6 +135,8 @@ class Keying:
         self._close_doors()
         if standing.state is not State.CONNECTED and self.peers[name].mode is not Mode.RESPONDER:
             standing.retry_at = None
+            if any(sa.peer.name == name and sa.is_setting_up for sa in self.ike.sas):
+                self.ike.delete(name, now)  # its next try may be half a minute away
             self._begin(name, now)
         self.settle(now)
 
@@ -166,7 +170,7 @@ class Keying:
     def hear(self, tunnel: TunnelEnd, now: float) -> None:
         """Take what a tunnel has to tell."""
         is_changed = False
-        while (event := tunnel.next_event()) is not None:
+        while (event := tunnel.esp.next_event()) is not None:
             if isinstance(event, Audited):
                 self._audit.note(tunnel.name, event)
             else:
@@ -220,6 +224,7 @@ class Keying:
             port = self._ports.get(source)
             if port is not None:
                 port.send_one(octets, target)
+        self._steer()
         self._deadline = min(
             self.ike.next_timeout() or math.inf,
             *(tunnel.deadline for tunnel in self.tunnels.values()),
@@ -270,7 +275,12 @@ class Keying:
     def _install(self, child: ChildSaEstablished, now: float) -> None:
         port = child.local if child.encapsulated else Endpoint(child.local.address, ESP_PORT)
         tunnel = self.tunnels[child.peer]
-        tunnel.install(child, self._ports[port], now)
+        try:
+            tunnel.install(child, self._ports[port], now)
+        except LocalError as error:
+            self._fail(child.peer, Cause.INVALID_SYNTAX, str(error), now)
+            self._wish(self.ike.delete_child, child.spi_in, now)
+            return
         self._index()
         self._tell(
             "esp-sa-up",
@@ -288,6 +298,9 @@ class Keying:
 
     def _fail(self, name: str, cause: Cause, detail: str, now: float) -> None:
         """Something did not work; perhaps the connection lives on."""
+        if cause in _ORDINARY:
+            self._fall(name, None, "", now)
+            return
         self._tell("vpn-failure", connection=name, cause=cause.value, detail=detail)
         self.standings[name].blame(cause, detail)
         self._fall(name, None, "", now)
@@ -325,6 +338,16 @@ class Keying:
         standing = self.standings[name]
         if standing.become(state, now):
             self._tell("vpn-state", connection=name, state=str(state), why=standing.why)
+
+    def _steer(self) -> None:
+        """Let tunnels that are up stand in for those that are not, prefix by prefix; if none is, all take packets.
+
+        Then they are discarded and counted, which is better than that a wider route carries them in clear.
+        """
+        taken = {prefix for tunnel in self.tunnels.values() if tunnel.is_up for prefix in tunnel.end.peer_prefixes}
+        for tunnel in self.tunnels.values():
+            own = set(tunnel.end.peer_prefixes)
+            tunnel.carry(tunnel.is_up or not own or not own <= taken)
 
     def _close_doors(self) -> None:
         """Note between which addresses nobody may begin."""

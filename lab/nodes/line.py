@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Final, final
 
+from lab.errors import MachineError
 from lab.host.channel import Channel, Message
 
 
@@ -48,6 +49,7 @@ class Line:
 
         Raises:
             EOFError: the driver was told to stop instead.
+            MachineError: the key log cannot be written.
         """
         self.hand_in_keys(records)
         self.await_keys()
@@ -63,6 +65,7 @@ class Line:
 
         Raises:
             EOFError: the driver was told to stop instead.
+            MachineError: the key log cannot be written.
         """
         while self._unwritten:
             self._channel.wait()
@@ -80,6 +83,9 @@ class Line:
         """The next message that is not about keys on file."""
         while (message := self._channel.receive()) is not None and message["type"] == "key-written":
             self._unwritten -= 1
+        if message is not None and message["type"] == "key-not-written":
+            # Nothing may be sent under it, and without it nothing can be: better to end than to stand still.
+            raise MachineError(f"a key is not used, since it cannot be written down: {message['why']}")
         return message
 
     @property

@@ -11,6 +11,7 @@ from dataplane.macsec.events import PnExhausted, SecyEvent
 from dataplane.macsec.secy import SecY
 from lab.errors import InputError
 from lab.host.channel import Message
+from lab.host.linkwatch import LinkWatch
 from lab.host.packet import PacketPort, keep_kernel_off
 from lab.host.tap import Kind, TunTapPort
 from lab.model.link import Interface, Link
@@ -55,10 +56,12 @@ class LinkEnd:
         elif policy is not None:
             static = static_secy(link, end, policy, secrets)
             self._secy, self.key_records = static.secy, (static.key_record,)
+        self._watch: LinkWatch | None = None
         controlled, common = _open_ports(link, end)
         if policy is not None and cak is not None:
             self._keyed = KeyedSecY(link, end, policy, cak, common=common, teller=line)
             self._secy = self._keyed.secy
+            self._watch = LinkWatch(end.device)
         self._edge: Final = Edge(
             controlled=controlled,
             common=common,
@@ -77,6 +80,8 @@ class LinkEnd:
             self._clock = loop.clock
             self._keyed.start(loop.clock)
             loop.time(self._keyed)
+        if self._watch is not None:
+            loop.watch(self._watch, self._look)
 
     def status(self) -> dict[str, object]:
         """The edge's, and the KaY's under `mka`, where there is one."""
@@ -95,13 +100,24 @@ class LinkEnd:
                 if not self._edge.inward():
                     break
             return self.status()
-        if self._keyed is not None and manage(self._keyed, verb, fields):
-            return self.status()
+        answer = None if self._keyed is None else manage(self._keyed, verb, fields)
+        if answer is not None:
+            return answer
         raise InputError(f"the end of {self.name} knows no verb {verb!r}")
 
     def close(self) -> None:
         """Close both ports."""
         self._edge.close()
+        if self._watch is not None:
+            self._watch.close()
+
+    def _look(self) -> bool:
+        """Have MKA begin at once when the wire works again."""
+        assert self._watch is not None
+        assert self._keyed is not None
+        if self._watch.came_up():
+            self._keyed.port_up()
+        return False
 
     def _outward(self) -> bool:
         """A turn, and what the SecY has to tell afterwards: PNs are used up by sending."""

@@ -14,16 +14,16 @@ from lab.host.channel import Message
 from lab.nodes.keyed import KeyedSecY, make_cak
 
 
-def manage(keyed: KeyedSecY, verb: str, fields: Message) -> bool:
-    """Do what a verb says; false when there is no such verb.
+def manage(keyed: KeyedSecY, verb: str, fields: Message) -> dict[str, object] | None:
+    """Do what a verb says; None when there is no such verb. The answer is the KaY's status, unless a verb has another.
 
     Raises:
         InputError: it cannot be done, or a field is missing or wrong.
     """
     known = _VERBS.get(verb)
-    if known is not None:
-        known(keyed, fields)
-    return known is not None
+    if known is None:
+        return None
+    return known(keyed, fields) or keyed.status()
 
 
 def _add_cak(keyed: KeyedSecY, fields: Message) -> None:
@@ -65,7 +65,14 @@ def _expect_pn(keyed: KeyedSecY, fields: Message) -> None:
     _checked(expect)
 
 
-_VERBS: dict[str, Callable[[KeyedSecY, Message], None]] = {
+def _holds_cak(keyed: KeyedSecY, fields: Message) -> dict[str, object]:
+    """`ckn`, `cak`: whether it takes part with just this CAK under this name."""
+    return {"holds": keyed.holds(_cak(fields))}
+
+
+_VERBS: dict[str, Callable[[KeyedSecY, Message], dict[str, object] | None]] = {
+    "status": lambda keyed, fields: None,
+    "holds-cak": _holds_cak,
     "add-cak": _add_cak,
     "remove-cak": _remove_cak,
     "replace-cak": _replace_cak,

@@ -21,7 +21,7 @@ from lab.host.channel import Channel, Message
 from lab.host.namespaces import Place
 from lab.host.processes import describe_end
 from lab.host.programs import BIRD
-from lab.model.bgp import Bgp
+from lab.model.bgp import Bgp, Neighbor
 from lab.nodes.bird_config import render, session_name
 
 _GLANCE: Final = 1.0  # seconds between two looks at the sessions
@@ -70,6 +70,7 @@ class _Bird:
         self.ended: str | None = None
         self.known: dict[str, str] = {}  # the state of each session at the last look
         self.preferences: Final[dict[str, int]] = {}
+        self.switched_off: Final[set[str]] = {neighbor.name for neighbor in speaker.bgp.neighbors if neighbor.is_late}
         self._speaker: Final = speaker
         self._secrets: Final = secrets
         self._log: Final = log
@@ -100,7 +101,18 @@ class _Bird:
     def sessions(self) -> dict[str, Session]:
         """The sessions by the neighbour's name."""
         found = {session.name: session for session in sessions(self.ask("show protocols all"))}
-        return {n.node: found[name] for n in self.bgp.neighbors if (name := session_name(n.node)) in found}
+        return {n.name: found[name] for n in self.bgp.neighbors if (name := session_name(n.name)) in found}
+
+    def begin_late(self) -> None:
+        """Let sessions begin that may go through tunnels."""
+        for neighbor in self.bgp.neighbors:
+            if neighbor.is_late and neighbor.name in self.switched_off:
+                self.switched_off.discard(neighbor.name)
+                self.ask(f"enable {session_name(neighbor.name)}")
+
+    def is_late(self, neighbor: str) -> bool:
+        """Whether a session may go through a tunnel."""
+        return any(each.is_late for each in self.bgp.neighbors if each.name == neighbor)
 
     def configure(self) -> None:
         """Tell BIRD anew what it is to do; sessions that are not concerned stay."""
@@ -133,15 +145,18 @@ class _Bird:
         return lines[-1] if lines else ""
 
     def _write(self) -> None:
-        bird.write_config(self.node, render(self.bgp, self._secrets, self.preferences, self._speaker.tables))
+        bird.write_config(
+            self.node, render(self.bgp, self._secrets, self.preferences, self._speaker.tables, self.switched_off)
+        )
 
 
 @dataclass(slots=True, kw_only=True)
 class _Waiting:
-    """Somebody waits until every session is established, or until then."""
+    """Somebody waits until every session of a kind is established, or until then."""
 
     number: int
     deadline: float
+    late: bool
 
 
 @final
@@ -193,7 +208,7 @@ class _Keeper:
 
     def _look(self) -> None:
         """Tell of sessions that came or went, and answer who waited for them."""
-        pending = []
+        pending: dict[bool, list[str]] = {False: [], True: []}
         for each in self._birds.values():
             now = self._states(each)
             for neighbor, state in now.items():
@@ -203,19 +218,30 @@ class _Keeper:
                         {"type": "event", "event": name, "node": each.node, "neighbor": neighbor, "state": state}
                     )
                 if state != "Established":
-                    pending.append(f"{each.node} with {neighbor}: {state}")
+                    pending[each.is_late(neighbor)].append(f"{each.node} with {neighbor}: {state}")
             each.known = now
         for waiting in tuple(self._waiting):
-            if not pending or time.monotonic() >= waiting.deadline:
+            left = pending[waiting.late]
+            if not left or time.monotonic() >= waiting.deadline:
                 self._waiting.remove(waiting)
-                self._control.send({"type": "reply", "id": waiting.number, "result": {"pending": pending}})
+                if not waiting.late:
+                    self._begin_late()
+                self._control.send({"type": "reply", "id": waiting.number, "result": {"pending": left}})
+
+    def _begin_late(self) -> None:
+        """Links' sessions say where tunnels' ends are; what goes through tunnels would wake them in vain before."""
+        for each in self._birds.values():
+            try:
+                each.begin_late()
+            except bird.BirdError as error:
+                self._control.send({"type": "event", "event": "bird-refused", "node": each.node, "why": str(error)})
 
     @staticmethod
     def _states(each: _Bird) -> dict[str, str]:
         try:
             return {neighbor: session.state for neighbor, session in each.sessions().items()}
         except bird.BirdError:
-            return {neighbor.node: "Down" for neighbor in each.bgp.neighbors}
+            return {neighbor.name: "Down" for neighbor in each.bgp.neighbors}
 
     def _listen(self) -> None:
         while (message := self._control.receive()) is not None:
@@ -227,7 +253,10 @@ class _Keeper:
                     self._control.send({"type": "status", "id": message["id"], "status": status})
                 case "command" if message["verb"] == "settle":
                     deadline = time.monotonic() + float(message["seconds"])
-                    self._waiting.append(_Waiting(number=message["id"], deadline=deadline))
+                    late = bool(message["late"])
+                    if late:
+                        self._begin_late()
+                    self._waiting.append(_Waiting(number=message["id"], deadline=deadline, late=late))
                 case "command":
                     self._control.send({"type": "reply", "id": message["id"], **self._answer(message)})
 
@@ -244,29 +273,34 @@ class _Keeper:
 
     def _prefer(self, message: Message) -> Message:
         """Change the LOCAL_PREF of what a node learns from a neighbour, at once."""
-        each = self._named(message)
+        each, sessions = self._named(message)
         preference = message["preference"]
         if not isinstance(preference, int) or not 0 <= preference < 1 << 32:
             raise InputError(f"a preference goes from 0 to {(1 << 32) - 1}, not {preference!r}")
-        before = {n.node: each.preferences.get(n.node, n.preference) for n in each.bgp.neighbors}[message["neighbor"]]
-        each.preferences[message["neighbor"]] = preference
+        before = each.preferences.get(sessions[0].name, sessions[0].preference)
+        for session in sessions:
+            each.preferences[session.name] = preference
         each.configure()
         return {"node": each.node, "neighbor": message["neighbor"], "before": before, "preference": preference}
 
     def _switch(self, message: Message) -> Message:
         """Take a session down, or have it come up again."""
-        each = self._named(message)
+        each, sessions = self._named(message)
         state = message["state"]
         if state not in ("up", "down"):
             raise InputError(f"a session goes up or down, not {state!r}")
-        each.ask(f"{'enable' if state == 'up' else 'disable'} {session_name(message['neighbor'])}")
+        for session in sessions:
+            each.ask(f"{'enable' if state == 'up' else 'disable'} {session_name(session.name)}")
+            (each.switched_off.discard if state == "up" else each.switched_off.add)(session.name)
         return {"node": each.node, "neighbor": message["neighbor"], "state": state}
 
-    def _named(self, message: Message) -> _Bird:
+    def _named(self, message: Message) -> tuple[_Bird, list[Neighbor]]:
+        """A node's BIRD, and the session that is named, or all with the node that is named."""
         each = self._birds.get(message["node"])
         if each is None:
             raise InputError(f"{message['node']} speaks no BGP; there are {', '.join(self._birds)}")
-        neighbors = [neighbor.node for neighbor in each.bgp.neighbors]
-        if message["neighbor"] not in neighbors:
-            raise InputError(f"{message['neighbor']} is no neighbor of {each.node}; there are {', '.join(neighbors)}")
-        return each
+        sessions = [neighbor for neighbor in each.bgp.neighbors if neighbor.is_called(message["neighbor"])]
+        if not sessions:
+            names = ", ".join(neighbor.name for neighbor in each.bgp.neighbors)
+            raise InputError(f"{message['neighbor']} is no neighbor of {each.node}; there are {names}")
+        return each, sessions

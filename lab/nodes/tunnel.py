@@ -14,14 +14,16 @@ from typing import Final, final
 
 from dataplane.batch import Batch
 from dataplane.esp.engine import EspEngine
-from dataplane.esp.events import EspEvent
 from dataplane.esp.lifetime import Lifetime
 from dataplane.esp.sa import InboundSa, OutboundSa, SaParameters
 from dataplane.ike.events import ChildSaEstablished
 from dataplane.ike.nat import Endpoint
 from dataplane.ike.policy import Limits
+from lab.host.tap import TunTapPort
 from lab.model.connection import Connection, ConnectionEnd
+from lab.nodes.bucket import Limit
 from lab.nodes.peers import spd_of, way_of
+from lab.ports.keep import keep
 from lab.ports.outer import ESP_PORT, OuterPort
 from lab.ports.port import Port
 
@@ -46,6 +48,8 @@ class TunnelEnd:
         wire: Batch,
         addresses: Sequence[IPv4Address | IPv6Address],
         *,
+        outward_limit: Limit | None = None,
+        inward_limit: Limit | None = None,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.name: Final = connection.name
@@ -70,6 +74,10 @@ class TunnelEnd:
         self._leaving: list[tuple[float, int]] = []
         self._told: Final[dict[int, float]] = {}
         self.unsent = 0
+        self.has_carrier = True
+        self._outward_limit: Final = outward_limit
+        self._inward_limit: Final = inward_limit
+        self.over_limit = 0
 
     # ---- packets ----
 
@@ -77,6 +85,8 @@ class TunnelEnd:
         """Protect and send what waits at the TUN, one batch; true when more may wait."""
         clear, wire = self._clear, self._wire
         if self.tun.receive(clear):
+            if self._outward_limit is not None:
+                self._outward_limit.take(sum(clear.lengths[: clear.count]), now)
             for flight in self.esp.encapsulate(clear, wire, now):
                 if self.port is None or self.remote is None:
                     self.unsent += flight.count
@@ -87,11 +97,21 @@ class TunnelEnd:
             self._answer()
         return clear.count == clear.slots
 
+    def ready_at(self, now: float) -> float:
+        """When more may be taken from the TUN; until then it waits there, in the kernel's queue."""
+        return now if self._outward_limit is None else self._outward_limit.ready_at(now)
+
     def inward(self, wire: Batch, tos: Sequence[int] | None, now: float) -> None:
-        """Open what arrived, and hand it over."""
-        self.esp.decapsulate(wire, self._clear, now, tos)
-        if self._clear.count:
-            self.tun.send(self._clear)
+        """Open what arrived, and hand it over, no more than the gateway's size lets through."""
+        clear = self._clear
+        self.esp.decapsulate(wire, clear, now, tos)
+        if clear.count and self._inward_limit is not None:
+            passing = self._inward_limit.passing(clear.lengths[: clear.count], now)
+            if passing is not None:
+                self.over_limit += clear.count - len(passing)
+                keep(clear, passing)
+        if clear.count:
+            self.tun.send(clear)
 
     def _answer(self) -> None:
         """Tell senders on the protected side what did not fit."""
@@ -105,7 +125,11 @@ class TunnelEnd:
     # ---- SAs ----
 
     def install(self, child: ChildSaEstablished, port: OuterPort, now: float) -> None:
-        """Take a child's two SAs into use, beside those that are there."""
+        """Take a child's two SAs into use, beside those that are there.
+
+        Raises:
+            LocalError: the peer chose an SPI that it has chosen before.
+        """
         way, lifetime = self._ways[child.encapsulated], _lifetime(child.limits)
         inbound, outbound = (
             SaParameters(
@@ -119,10 +143,11 @@ class TunnelEnd:
             )
             for spi, keys in ((child.spi_in, child.keys_in), (child.spi_out, child.keys_out))
         )
+        self._forget(inbound.spi)  # one that was replaced a moment ago may have borne the same number
+        self.esp.sad.add_outbound(OutboundSa(outbound, now, self._random), use=child.sends)
+        self.esp.sad.add_inbound(InboundSa(inbound, now, window=self.connection.replay_window))
         self.port = port
         self.remote = child.remote if child.encapsulated else Endpoint(child.remote.address, ESP_PORT)
-        self.esp.sad.add_inbound(InboundSa(inbound, now, window=self.connection.replay_window))
-        self.esp.sad.add_outbound(OutboundSa(outbound, now, self._random), use=child.sends)
         self.installed[inbound.spi] = child
 
     def move(self, remote: Endpoint) -> None:
@@ -139,17 +164,14 @@ class TunnelEnd:
     def remove(self, spi_in: bytes, spi_out: bytes, now: float, *, overlap: bool) -> None:
         """Send no more on a child; with `overlap`, what is under way to it is still taken for a moment."""
         inbound, outbound = (int.from_bytes(spi, "big") for spi in (spi_in, spi_out))
-        self.installed.pop(inbound, None)
+        if self.installed.pop(inbound, None) is None:
+            return
         if self._has_outbound(outbound):
             self.esp.sad.remove_outbound(self.name, outbound)
         if overlap:
             self._leaving.append((now + _OVERLAP_SECONDS, inbound))
         else:
             self._forget(inbound)
-
-    def has_spi(self, spi: int) -> bool:
-        """Whether packets of this inbound SA are taken."""
-        return self.esp.sad.inbound(spi) is not None
 
     @property
     def spis(self) -> Iterator[int]:
@@ -167,6 +189,13 @@ class TunnelEnd:
             if spi in (inbound, int.from_bytes(child.spi_out, "big")):
                 return child.spi_in
         return None
+
+    def carry(self, is_wanted: bool) -> None:
+        """Take what is routed into the tunnel, or leave it to other ones: the device then has no carrier."""
+        if is_wanted is not self.has_carrier:
+            self.has_carrier = is_wanted
+            if isinstance(self.tun, TunTapPort):
+                self.tun.set_carrier(is_wanted)
 
     # ---- time ----
 
@@ -192,17 +221,13 @@ class TunnelEnd:
                     self._told[spi] = sa.last_heard
                     yield spi.to_bytes(4, "big"), sa.last_heard
 
-    def next_event(self) -> EspEvent | None:
-        """What the engine has to tell."""
-        return self.esp.next_event()
-
     def close(self) -> None:
         """Close the TUN."""
         self.tun.close()
 
     def _forget(self, spi: int) -> None:
         self._told.pop(spi, None)
-        if self.has_spi(spi):
+        if self.esp.sad.inbound(spi) is not None:
             self.esp.sad.remove_inbound(spi)
 
     def _has_outbound(self, spi: int) -> bool:

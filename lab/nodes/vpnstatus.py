@@ -36,6 +36,7 @@ def connection_status(keying: Keying, name: str, now: float) -> Status:
         "local": str(tunnel.end.address),
         "remote": str(tunnel.connection.other_end(tunnel.end.node).address),
         "device": tunnel.end.device,
+        "has_carrier": tunnel.has_carrier,
         "mode": peer.mode.value,
         "policy": "custom" if policy.is_custom else "default",
         "pfs": _groups(policy.esp),

@@ -61,8 +61,8 @@ class Attack:
         return self.order.count is not None and self._chosen >= self.order.count
 
     def act(self, frame: bytes, seen: Look, now: float) -> list[Passed]:
-        """What goes on of a frame that was chosen."""
-        raise NotImplementedError
+        """What goes on of a frame that was chosen: the frame, for an attack that does nothing to those that pass."""
+        return [(0.0, frame)]
 
     def pass_by(self, frame: bytes) -> list[Passed]:
         """What goes on when a frame passes that was not chosen."""
@@ -193,7 +193,7 @@ class InjectClear(Attack):
         """The frame; and what is to be learned from it."""
         seen = look(frame)
         self.seen[seen.kind] += 1
-        if seen.kind in PROTECTED:
+        if seen.kind in PROTECTED and seen.header < seen.data:
             self._pattern = frame, seen
         return [(0.0, frame)]
 

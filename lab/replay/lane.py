@@ -6,6 +6,7 @@ from typing import Final, final
 
 from dataplane.batch import Batch
 from dataplane.wire.ethernet import HEADER_OCTETS, TAG_OCTETS
+from lab.errors import MachineError
 from lab.host.namespaces import Place
 from lab.host.splice import SplicedEnd
 from lab.model.impairment import Impairment, WireDirection
@@ -15,6 +16,10 @@ from lab.replay.attacks import Attack, meet_all
 from lab.replay.way import Way
 
 _SLOTS: Final = 64
+
+
+class WireNotRestoredError(Exception):
+    """The kernel does not give the direct wire back."""
 
 
 @final
@@ -74,11 +79,7 @@ class Lane:
         self._leave_if_idle()
 
     def leave(self) -> None:
-        """Be gone: no attack, no impairment, the direct wire.
-
-        Raises:
-            MachineError: the kernel refused.
-        """
+        """Be gone: no attack, no impairment, the direct wire."""
         for attack in tuple(self._attacks):
             self.finish(attack)
         self.impair(Impairment(), 0)
@@ -100,17 +101,22 @@ class Lane:
         self._send(self.way.due(now))
 
     def state(self) -> dict[str, object]:
-        """What frames suffered, and what was lost because we were too slow."""
-        overrun = sent = 0
+        """What frames suffered, and what was lost beside that.
+
+        `overrun` frames came faster than they were read, `too_long` ones are longer than the wire's MTU allows, and
+        `unsent` ones the kernel did not take.
+        """
+        counters = self.way.counters.as_dict() | {"waiting": len(self.way), "overrun": 0, "too_long": 0, "unsent": 0}
         if self._end is not None:
             with self._place.visit(self._home):
-                overrun = self._end.overrun()
-            sent = self._end.counters.sent
+                counters["overrun"] = self._end.overrun()
+            counters["too_long"] = self._end.counters.receive_errors
+            counters["unsent"] = self._end.counters.send_lost
         return {
             "from": self._near.node,
             "spliced": self.is_spliced,
             "impairment": self.way.impairment.as_fields(),
-            "counters": self.way.counters.as_dict() | {"waiting": len(self.way), "sent": sent, "overrun": overrun},
+            "counters": counters,
         }
 
     def _turn(self) -> bool:
@@ -149,8 +155,12 @@ class Lane:
             return
         self._send(self.way.drain())
         self._loop.forget(end)
-        with self._place.visit(self._home):
-            end.restore(self._pump)
+        try:
+            with self._place.visit(self._home):
+                end.restore(self._pump)
+        except MachineError as error:
+            # Let us die, and process 1 restore the wire: better than a wire that is dead while nobody knows.
+            raise WireNotRestoredError(f"{self._near.node}:{self._near.device}: {error}") from error
         self._pump()  # what was diverted before there was no rule any more
         self._end = None
         end.close()

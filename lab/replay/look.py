@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final, final
 
 from dataplane.errors import WireError
@@ -43,7 +44,8 @@ class Look:
     """What was seen, as indexes into the frame.
 
     `header` is where the SecTAG, ESP header, MKPDU or IKE message begins, `data` where what follows that header does,
-    `end` where its ICV or message ends. `network` is where IP begins, `transport` where UDP does, if they do.
+    `end` where its ICV or message ends; in a fragment that has no header any more, the first two are the same.
+    `network` is where IP begins, `transport` where UDP does, if they do.
     """
 
     kind: Kind
@@ -62,6 +64,14 @@ def look(frame: bytes) -> Look:
         return Look(kind=Kind.CLEAR) if reader is None else reader(frame, ethernet.length)
     except WireError:
         return Look(kind=Kind.CLEAR)
+
+
+def destination(frame: bytes) -> IPv4Address | IPv6Address | None:
+    """For whom the IP packet in a frame is, if there is one without protection around it."""
+    at = look(frame).network
+    if at is None:
+        return None
+    return IPv4Address(frame[at + 16 : at + 20]) if frame[at] >> 4 == 4 else IPv6Address(frame[at + 24 : at + 40])
 
 
 def _macsec(frame: bytes, after_type: int) -> Look:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from lab.replay.look import PROTECTED, Kind
 from lab.replay.player import Fate, Played
@@ -23,21 +22,19 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """Consecutive frames with the same fate."""
+class Alike:
+    """Frames of one sender and kind that met the same fate. `numbers` ascend as they were sent."""
 
-    first: int
-    last: int
-    count: int
     sender: str
     kind: Kind
     what: str
     exact: bool
+    numbers: tuple[int, ...]
 
 
 def findings(played: Played) -> tuple[Finding, ...]:
     """What is wrong: a protected frame that was recorded is accepted only where nothing guards against replay."""
-    accepted = [fate for fate in played.fates if fate.accepted and fate.kind in PROTECTED]
+    accepted = [fate for fate in played.fates if fate.accepted and fate.kind in PROTECTED | {Kind.MKA}]
     found = []
     for kind in sorted({fate.kind for fate in accepted}):
         frames = tuple(fate.number for fate in accepted if fate.kind is kind)
@@ -63,20 +60,27 @@ def attribution(played: Played) -> str:
     return "by totals" if played.groups <= 1 else "by groups"
 
 
-def runs(fates: Iterable[Fate]) -> Iterator[Run]:
-    """The fates, with consecutive ones that are alike taken together."""
-    for key, same in groupby(fates, lambda fate: (fate.sender, fate.kind, fate.what, fate.exact)):
-        members = list(same)
-        sender, kind, what, exact = key
-        yield Run(
-            first=members[0].number,
-            last=members[-1].number,
-            count=len(members),
-            sender=sender,
-            kind=kind,
-            what=what,
-            exact=exact,
-        )
+def alike(fates: Iterable[Fate]) -> list[Alike]:
+    """The fates, with those that are alike taken together, in the order in which each was met first."""
+    found: dict[tuple[str, Kind, str, bool], list[int]] = {}
+    for fate in fates:
+        found.setdefault((fate.sender, fate.kind, fate.what, fate.exact), []).append(fate.number)
+    return [
+        Alike(sender=sender, kind=kind, what=what, exact=exact, numbers=tuple(numbers))
+        for (sender, kind, what, exact), numbers in found.items()
+    ]
+
+
+def ranges_text(numbers: Sequence[int], most: int = 8) -> str:
+    """Numbers that ascend, as `1-3, 5, ...`: the first ranges of them."""
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    said = [f"{first}-{last}" if first != last else str(first) for first, last in ranges[:most]]
+    return ", ".join([*said, "..."] if len(ranges) > most else said)
 
 
 def document(played: Played, *, capture: str, segment: str, pace: str) -> dict[str, object]:

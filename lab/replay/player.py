@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 from dataplane.wire.ethernet import ADDRESSES_OCTETS, HEADER_OCTETS, EtherType
 from lab.replay.look import PROTECTED, Kind
 from lab.replay.pace import Pace
-from lab.replay.receivers import ACCEPTED, ARRIVED, TO_THE_PAE, Counts, difference
+from lab.replay.receivers import ACCEPTED, ARRIVED, MKPDU, TO_THE_PAE, Counts, difference
 from lab.replay.shots import Shot
 
 Receivers = Mapping[str, Mapping[str, Any]]
@@ -24,7 +24,11 @@ Receivers = Mapping[str, Mapping[str, Any]]
 NOT_RECEIVED: Final = "not received"
 BY_THE_KERNEL: Final = "left to the kernel"
 NO_ANSWER: Final = "the driver does not answer"
+PASSED: Final = "passed on"
+IKE: Final = "IKE"
 _READING: Final = 0.02  # seconds that a reading takes at most, on a machine that is not busy: a pace may leave them
+_PATIENCE: Final = 1.0  # seconds for a frame to be received
+_GLANCE: Final = 0.005
 _EAPOL: Final = EtherType.EAPOL.to_bytes(2, "big")
 _NEUTRAL: Final = frozenset({ARRIVED, TO_THE_PAE})
 
@@ -74,10 +78,10 @@ class Played:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Where a replay happens: the ways onto the wire by the node that sends, who receives, and its counters."""
+    """Where a replay happens: the ways onto the wire by the node that sends, who receives a frame, and all counters."""
 
     wires: Mapping[str, Wire]
-    receiver_of: Mapping[str, str]
+    receiver_of: Callable[[Shot], str]
     read: Callable[[], Receivers]
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -136,21 +140,44 @@ class _Player:
         """Learn what became of the frames since the last time."""
         if not self._open:
             return
-        reading = self._stage.read()
+        by_receiver: dict[str, list[Shot]] = {}
+        for shot in self._open:
+            by_receiver.setdefault(self._stage.receiver_of(shot), []).append(shot)
+        reading = self._await(
+            {receiver: sum(shot.kind is not Kind.IKE for shot in shots) for receiver, shots in by_receiver.items()}
+        )
         fates: dict[int, Fate] = {}
-        for node in sorted(set(self._stage.receiver_of.values())):
-            shots = [shot for shot in self._open if self._stage.receiver_of[shot.sender or ""] == node]
-            now = reading[node]
+        for receiver, shots in by_receiver.items():
+            now = reading[receiver]
             if not now["driver"] or not now["answers"]:
                 why = NO_ANSWER if now["driver"] else BY_THE_KERNEL
                 fates |= {shot.number: _fate(shot, why, accepted=None, exact=False) for shot in shots}
-            elif shots:
-                judged, accepted = judge(shots, difference(self._last[node]["counters"], now["counters"]))
-                fates |= {fate.number: fate for fate in judged}
-                self._note_mixed(played, judged, accepted)
+                continue
+            judged, accepted = judge(shots, difference(self._last[receiver]["counters"], now["counters"]))
+            fates |= {fate.number: fate for fate in judged}
+            self._note_mixed(played, judged, accepted)
         played.fates += [fates[shot.number] for shot in self._open]
         played.groups += 1
         self._last, self._open = reading, []
+
+    def _await(self, sent: Mapping[str, int]) -> Receivers:
+        """A reading in which as many frames have arrived as were sent, if that is so within a moment.
+
+        A reading holds all that was sent before it, but on a machine that is busy the kernel forwards late.
+        """
+        stage = self._stage
+        deadline = stage.clock() + _PATIENCE
+        while True:
+            reading = stage.read()
+            missing = any(
+                reading[receiver]["driver"]
+                and reading[receiver]["answers"]
+                and difference(self._last[receiver]["counters"], reading[receiver]["counters"]).get(ARRIVED, 0) < count
+                for receiver, count in sent.items()
+            )
+            if not missing or stage.clock() >= deadline:
+                return reading
+            stage.sleep(_GLANCE)
 
     @staticmethod
     def _note_mixed(played: Played, judged: Sequence[Fate], accepted: int) -> None:
@@ -163,27 +190,45 @@ class _Player:
 def judge(shots: Sequence[Shot], counted: Mapping[str, int]) -> tuple[list[Fate], int]:
     """What became of frames sent one after the other, by what their receiver counted meanwhile; how many it accepted.
 
-    All of them, and all that others sent, is in `counted`.
+    All of them, and all that others sent, is in `counted`. MKPDUs are a KaY's to judge, where there is one, and IKE
+    messages nobody's: an answer may be due to one that comes again.
     """
-    # 802.1X-2020 6.2: whatever a SecY thinks of it, EAPOL is the PAE's.
-    fates = [_fate(shot, TO_THE_PAE, accepted=False, exact=True) for shot in shots if _is_eapol(shot)]
-    judged = [shot for shot in shots if not _is_eapol(shot)]
-    refused = {name: count for name, count in counted.items() if count > 0 and name not in _NEUTRAL | ACCEPTED}
+    sent, arrived = sum(shot.kind is not Kind.IKE for shot in shots), counted.get(ARRIVED, 0)
+    lost, is_alone = max(0, sent - arrived), arrived <= sent
+    of_kay = {name: count for name, count in counted.items() if name.startswith(MKPDU)}
+    others = {
+        name: count for name, count in counted.items() if not name.startswith((MKPDU, IKE)) and name not in _NEUTRAL
+    }
+    eapol = [shot for shot in shots if _is_eapol(shot)]
+    rest = [shot for shot in shots if not _is_eapol(shot) and shot.kind is not Kind.IKE]
+    fates = [_fate(shot, IKE, accepted=False, exact=True) for shot in shots if shot.kind is Kind.IKE]
+    if not of_kay:
+        fates += [_fate(shot, TO_THE_PAE, accepted=False, exact=True) for shot in eapol]
+        eapol = []
+    accepted = 0
+    for same, counts in ((eapol, of_kay), (rest, others)):
+        if same:
+            judged, good = _judge(same, counts, lost, is_alone=is_alone)
+            fates += judged
+            accepted += good
+    return fates, accepted
+
+
+def _judge(shots: Sequence[Shot], counted: Mapping[str, int], lost: int, *, is_alone: bool) -> tuple[list[Fate], int]:
+    """The same for frames that the same counters are for."""
+    refused = {name: count for name, count in counted.items() if count > 0 and name not in ACCEPTED}
     delivered = {name: count for name, count in counted.items() if count > 0 and name in ACCEPTED}
-    sent, lost = len(judged), max(0, len(shots) - counted.get(ARRIVED, 0))
-    is_alone = counted.get(ARRIVED, 0) <= len(shots)
     if lost:
         refused[NOT_RECEIVED] = lost
+    sent = len(shots)
     stopped = min(sent, sum(refused.values()))
     if stopped == sent:
-        exact = is_alone and len(refused) == 1
-        return [*fates, *_same(judged, refused, accepted=False, exact=exact)], 0
-    names = {**refused, **(delivered or {"accepted": 0})}
+        return _same(shots, refused, accepted=False, exact=is_alone and len(refused) == 1), 0
+    names = {**refused, **(delivered or {PASSED: 0})}
     if not stopped:  # nothing was refused of all that came, so none of these was
-        exact = len(delivered) == 1
-        return [*fates, *_same(judged, names, accepted=True, exact=exact)], sent
+        return _same(shots, names, accepted=True, exact=len(names) == 1), sent
     # Some this, some that: which is which, nobody has counted.
-    return [*fates, *_same(judged, names, accepted=None, exact=False)], sent - stopped
+    return _same(shots, names, accepted=None, exact=False), sent - stopped
 
 
 def _is_eapol(shot: Shot) -> bool:

@@ -67,7 +67,7 @@ class Way:
         """Let a frame suffer what it does; it comes out `later` seconds later than it would."""
         self.counters.frames += 1
         if self.impairment.is_none:
-            self._enter(frame, now + later)
+            self._enter(frame, now, now + later)
         elif self._pass(frame, now, later, self._chance):
             self.counters.duplicated += 1
             self._pass(frame, now, later, self._chance_of_copies)
@@ -102,16 +102,16 @@ class Way:
             frame = flip(frame, int(where * 8 * len(frame)))
         if hurried < suffered.reorder:
             counters.reordered += 1
-            self._enter(frame, now + later)
+            self._enter(frame, now, now + later)
             return is_doubled
         sent = now + later
         if suffered.rate:
             sent = self._free_at = max(sent, self._free_at) + len(frame) * 8 / suffered.rate
-        self._enter(frame, sent + suffered.delay + suffered.jitter * (2 * early - 1))
+        self._enter(frame, now, sent + suffered.delay + suffered.jitter * (2 * early - 1))
         return is_doubled
 
-    def _enter(self, frame: bytes, due: float) -> None:
-        if len(self._waiting) >= LIMIT:
+    def _enter(self, frame: bytes, now: float, due: float) -> None:
+        if len(self._waiting) >= LIMIT and due > now:
             self.counters.overlimit += 1
             return
         self._number += 1

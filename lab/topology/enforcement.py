@@ -7,6 +7,7 @@ looks up what comes from the subnet in the subnet's own table, and each end filt
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from netaddr import IPNetwork
 
@@ -120,3 +121,9 @@ def _bandwidths(topology: Topology) -> Iterator[Operation]:
 
 def _microsofts(link: Link, topology: Topology) -> Interface | None:
     return next((end for end in link.ends if topology.node(end.node).role is Role.MSEE), None)
+
+
+def without_limits(topology: Topology) -> Topology:
+    """The same with gateways of any size."""
+    gateways = tuple(replace(gateway, mbps=0, tunnel_mbps=(0, 0)) for gateway in topology.resources.gateways)
+    return replace(topology, resources=replace(topology.resources, gateways=gateways))

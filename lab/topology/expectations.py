@@ -56,6 +56,8 @@ def _expectation(raw: RawExpect, path: Path, problems: Problems) -> Expectation:
         problems.add(
             (*path, "integrity_only"), f"'integrity_only' concerns MACsec, and {raw.show!r} has none; take it away"
         )
+    if raw.clear_routing and not layers:
+        problems.add((*path, "clear_routing"), f"{raw.show!r} lets everything go in clear; take 'clear_routing' away")
     return Expectation(layers=layers, integrity_only=raw.integrity_only)
 
 

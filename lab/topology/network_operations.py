@@ -121,13 +121,18 @@ class StartBgp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwaitSessions:
-    """Wait until every BGP session is established, for at most so many seconds; then go on in any case."""
+    """Wait until BGP sessions are established, for at most so many seconds; then go on in any case.
+
+    `late`: those that may go through tunnels, else those of neighbours on a link.
+    """
 
     kind: ClassVar[str] = "await-sessions"
     seconds: int
+    late: bool
 
     def __str__(self) -> str:
-        return f"wait up to {self.seconds} s for the BGP sessions"
+        which = "through tunnels" if self.late else "over links"
+        return f"wait up to {self.seconds} s for BGP sessions {which}"
 
     @property
     def undo(self) -> str:

@@ -227,6 +227,23 @@ class AddTunnelRoute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddBackstop:
+    """Refuse what is meant for a prefix when none of its tunnels takes it; no wider route shall carry it in clear."""
+
+    kind: ClassVar[str] = "add-backstop"
+    node: str
+    destination: IPNetwork
+
+    def __str__(self) -> str:
+        return f"{self.node}: refuse {self.destination} where no tunnel takes it"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"delete the last route of {self.node} to {self.destination}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartDriver:
     """Start the process that carries a node's frames on these segments, and what goes through these tunnels."""
 
@@ -351,6 +368,7 @@ Operation = (
     | AddRoute
     | AwaitSecured
     | AddTunnelRoute
+    | AddBackstop
     | StartTunnels
     | TakeDown
     | ImpairWire

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from netaddr import IPAddress, IPNetwork
+from netaddr import IPAddress, IPNetwork, IPRange
 
-from lab.azure.bgp import GATEWAY_ASN, MICROSOFT_ASN, MOST_FROM_ONPREM, MOST_FROM_VPN, MOST_TO_ONPREM, why_reserved
+from lab.azure.bgp import (
+    APIPA,
+    GATEWAY_ASN,
+    MICROSOFT_ASN,
+    MOST_FROM_ONPREM,
+    MOST_FROM_VPN,
+    MOST_TO_ONPREM,
+    why_reserved,
+)
 from lab.model.bgp import Bgp, Neighbor
 from lab.model.link import Interface, Link
 from lab.model.roles import Role
@@ -87,6 +95,12 @@ def _check_pair(
         problems.add(
             (*path, "asn"), f"{name} and {neighbor.node} are both AS {bgp.asn}; on-premises differs from Azure"
         )
+    if role is Role.VNET_GATEWAY and neighbor.tunnel is not None and neighbor.local_address not in IPRange(*APIPA):
+        text = (
+            f"{name} has {neighbor.local_address} in {neighbor.tunnel}; a custom BGP address of a VPN gateway is of "
+            f"{APIPA[0]} to {APIPA[1]}"
+        )
+        problems.add((*path, "neighbors"), text)
     told = len(bgp.advertise if neighbor.advertise is None else neighbor.advertise)
     if role not in AZURES and other is Role.VNET_GATEWAY and told > MOST_FROM_VPN:
         text = f"{name} tells {neighbor.node} {told} prefixes; a VPN gateway ends a session with more than"

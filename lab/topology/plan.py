@@ -18,6 +18,7 @@ from lab.topology.enforcement import enforce
 from lab.topology.network_operations import AwaitSessions, StartBgp
 from lab.topology.operations import (
     AddAddress,
+    AddBackstop,
     AddRoute,
     AddTunnelRoute,
     AwaitSecured,
@@ -67,17 +68,21 @@ def _operations(topology: Topology, *, limits: bool) -> Iterator[Operation]:
     for node in topology.nodes:
         for route in node.routes:
             yield AddRoute(node=node.name, destination=route.destination, via=route.via)
+        yield from _kernel_host_routes(node)
     yield from enforce(topology, limits=limits)
     yield from _secured(topology)
-    for node in topology.nodes:
-        if tunnels := tuple(connection.name for connection, _ in topology.tunnels(node.name)):
-            yield StartTunnels(node=node.name, connections=tunnels)
     yield from _routing(topology)
 
 
 def _secured(topology: Topology) -> Iterator[Operation]:
     """Links that MKA keys carry nothing until it has; one with a mistake in it will not."""
-    keyed = [link for link in topology.links if link.macsec is not None and isinstance(link.macsec.keys, MkaKeys)]
+    keyed = [
+        link
+        for link in topology.links
+        if link.macsec is not None
+        and isinstance(link.macsec.keys, MkaKeys)
+        and topology.resources.is_enabled(link.segment)
+    ]
     for mistaken, seconds in ((False, SECURED_PATIENCE), (True, MISTAKEN_PATIENCE)):
         segments = tuple(link.segment for link in keyed if bool(link.mistakes) is mistaken)
         if segments:
@@ -85,17 +90,29 @@ def _secured(topology: Topology) -> Iterator[Operation]:
 
 
 def _routing(topology: Topology) -> Iterator[Operation]:
-    """What speaks BGP comes last: it finds everything that its sessions pass over."""
+    """Who speaks BGP does so before tunnels begin, since it may tell where their ends are, and goes on over them."""
     speakers = [(node.name, node.bgp) for node in topology.nodes if node.bgp is not None]
     for name, bgp in speakers:
-        for route in bgp.host_routes:
-            if route.in_kernel and route.via is not None:
-                yield AddRoute(node=name, destination=IPNetwork(f"{route.destination}/32"), via=(route.via,))
-    for name, bgp in speakers:
-        sessions = tuple(f"{neighbor.node} (AS {neighbor.asn})" for neighbor in bgp.neighbors)
+        sessions = tuple(f"{neighbor.name} (AS {neighbor.asn})" for neighbor in bgp.neighbors)
         yield StartBgp(node=name, asn=bgp.asn, sessions=sessions)
-    if any(bgp.neighbors for _, bgp in speakers):
-        yield AwaitSessions(seconds=SESSIONS_PATIENCE)
+    kinds = {neighbor.is_late for _, bgp in speakers for neighbor in bgp.neighbors}
+    if False in kinds:
+        yield AwaitSessions(seconds=SESSIONS_PATIENCE, late=False)
+    for node in topology.nodes:
+        if tunnels := tuple(connection.name for connection, _ in topology.tunnels(node.name)):
+            yield StartTunnels(node=node.name, connections=tunnels)
+    if True in kinds:
+        yield AwaitSessions(seconds=SESSIONS_PATIENCE, late=True)
+
+
+def _kernel_host_routes(node: Node) -> Iterator[Operation]:
+    """Routes to neighbours that BIRD is not to know of."""
+    for route in node.bgp.host_routes if node.bgp else ():
+        destination = IPNetwork(f"{route.destination}/32")
+        if route.in_kernel and route.via is not None:
+            yield AddRoute(node=node.name, destination=destination, via=(route.via,))
+        elif route.in_kernel and route.device is not None:
+            yield AddTunnelRoute(node=node.name, destination=destination, devices=(route.device,))
 
 
 def _links(topology: Topology) -> Iterator[Operation]:
@@ -158,11 +175,19 @@ def _tunnels(node: Node, topology: Topology) -> Iterator[Operation]:
     for connection, end in topology.tunnels(node.name):
         yield CreateTunnelDevice(node=node.name, device=end.device, connection=connection.name, mtu=connection.mtu)
         yield from _bearing(node.name, end.device, end.tunnel_addresses)
-        yield BringUp(node=node.name, device=end.device)
         for prefix in end.peer_prefixes:
             routes.setdefault(prefix, []).append(end.device)
+    shared = [(device, prefix.version) for prefix, devices in routes.items() if len(devices) > 1 for device in devices]
+    for device, version in dict.fromkeys(shared):
+        # A tunnel that is not up has no carrier while another one stands in for it.
+        path = f"net/ipv{version}/conf/{device}/ignore_routes_with_linkdown"
+        yield SetSysctl(node=node.name, path=path, value="1")
+    for _, end in topology.tunnels(node.name):
+        yield BringUp(node=node.name, device=end.device)
     for prefix, devices in routes.items():
         yield AddTunnelRoute(node=node.name, destination=prefix, devices=tuple(devices))
+        if len(devices) > 1:
+            yield AddBackstop(node=node.name, destination=prefix)
 
 
 def _speaks_ipv6(node: Node, topology: Topology) -> bool:

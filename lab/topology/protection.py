@@ -9,18 +9,13 @@ from netaddr import IPNetwork
 from lab.azure.macsec import CIPHERS, SCI_STATES, Cipher
 from lab.azure.port import BANDWIDTHS_GBPS, XPN_FROM_GBPS
 from lab.model.link import Tag, TagKind
-from lab.model.macsec import MacsecPolicy, SciEncoding
+from lab.model.macsec import MACSEC_OCTETS, MacsecPolicy, SciEncoding, seconds_at_line_rate
 from lab.model.roles import Role
 from lab.topology.document import Path
 from lab.topology.problems import Problems, near
 from lab.topology.raw import RawMacsec, RawTag
 from lab.topology.secrets import read_keys
 from lab.topology.wires import Wire
-
-# SecTAG with an SCI, and ICV: what MACsec adds to a frame at most (802.1AE-2018 9.3, 9.11).
-MACSEC_OCTETS = 32
-# What a frame of 1518 octets takes of a wire beyond itself: MACsec, preamble and gap.
-_FRAME_OCTETS = 1518 + MACSEC_OCTETS + 20
 
 _MTUS = (576, 9216)
 _MTU_FLOOR = {4: (576, "RFC 791 3.2: every host takes a datagram of 576 octets"), 6: (1280, "RFC 8200 5")}
@@ -173,7 +168,7 @@ def _check_packet_numbers(wire: Wire, raw: RawMacsec, cipher: Cipher, path: Path
     bandwidth = wire.raw.bandwidth
     if cipher.is_xpn or bandwidth is None or bandwidth < XPN_FROM_GBPS:
         return
-    seconds = (1 << 32) * _FRAME_OCTETS * 8 / (bandwidth * 1e9)
+    seconds = seconds_at_line_rate(1 << 32, bandwidth)
     text = (
         f"{raw.cipher} counts packets with 32 bits: at {bandwidth} Gb/s, 2^32 frames of 1518 octets last "
         f"{seconds:.0f} s, and then the key is used up; GcmAesXpn{cipher.key_octets * 8} counts with 64"

@@ -176,6 +176,7 @@ class RawExpect(Written):
 
     show: str = Field(examples=["show: macsec"])
     integrity_only: bool = Field(default=False, examples=["integrity_only: true"])
+    clear_routing: bool = Field(default=False, examples=["clear_routing: true"])
 
 
 class RawTopology(Written):

@@ -16,6 +16,7 @@ class RawNeighbor(Written):
     bfd: bool | None = Field(default=None, examples=["bfd: true"])
     preference: int | None = Field(default=None, examples=["preference: 200"])
     advertise: Texts | None = Field(default=None, examples=["advertise: [192.168.1.0/24]"])
+    tunnel: str | None = Field(default=None, examples=["tunnel: tunnel1"])
     via: str | None = Field(default=None, examples=["via: 203.0.113.2"])
     host_route: str = Field(default="bird", examples=["host_route: bird"])
 

@@ -15,7 +15,7 @@ from lab.model.topology import Node, Topology
 from lab.topology import naming
 from lab.topology.addresses import Addressing, read_addresses
 from lab.topology.connections import read_connections
-from lab.topology.expectations import CLEAR, compare_tunnels, read_expectations, read_traffic
+from lab.topology.expectations import CLEAR, EVERY_OTHER, compare_tunnels, read_expectations, read_traffic
 from lab.topology.impairments import read_impairments
 from lab.topology.mistakes import read_mistakes
 from lab.topology.problems import Problems, near
@@ -45,16 +45,16 @@ def resolve(raw: RawTopology, problems: Problems) -> Topology:
     expected = read_expectations(raw.expect, wires, all_wires, problems)
     links = tuple(
         replace(
-            _link(raw.name, wire, addressing, policies.get(wire.path), expected.get(wire.segment, CLEAR), problems),
+            _link(raw, wire, addressing, policies.get(wire.path), expected.get(wire.segment, CLEAR), problems),
             mistakes=mistakes[wire.path],
         )
         for wire in wires
     )
     path_mtu = min([1500, *(link.a.mtu for link in links)])
     connections = read_connections(raw.connections, roles, wires, addressing, path_mtu, problems)
-    check_connections(connections, addressing.routes, raw.vaults, made, problems)
+    check_connections(connections, addressing.routes, _told_by_bgp(raw.nodes), raw.vaults, made, problems)
     compare_tunnels(links, bool(raw.connections), problems)
-    speakers = read_bgp(raw.nodes, roles, links, addressing, problems)
+    speakers = read_bgp(raw.nodes, roles, links, connections, addressing, problems)
     check_passwords(speakers, raw.vaults, made, problems)
     resources = Resources()
     if raw.azure is not None:
@@ -63,6 +63,7 @@ def resolve(raw: RawTopology, problems: Problems) -> Topology:
                 raw=raw.azure,
                 roles=roles,
                 links=links,
+                connections=connections,
                 loopbacks=addressing.loopbacks,
                 speakers=speakers,
                 problems=problems,
@@ -105,6 +106,13 @@ def _read_roles(nodes: Mapping[str, RawNode | None], problems: Problems) -> dict
     return roles
 
 
+def _told_by_bgp(nodes: Mapping[str, RawNode | None]) -> set[str]:
+    """The connections over which BGP says what is behind their ends."""
+    speakers = (node.bgp for node in nodes.values() if node is not None and node.bgp is not None)
+    neighbors = (neighbor for bgp in speakers for neighbor in bgp.neighbors if neighbor is not None)
+    return {neighbor.tunnel for neighbor in neighbors if neighbor.tunnel is not None}
+
+
 def _node(name: str, role: Role, addressing: Addressing, bgp: Bgp | None) -> Node:
     return Node(
         name=name,
@@ -116,7 +124,7 @@ def _node(name: str, role: Role, addressing: Addressing, bgp: Bgp | None) -> Nod
 
 
 def _link(
-    topology: str,
+    raw: RawTopology,
     wire: Wire,
     addressing: Addressing,
     macsec: MacsecPolicy | None,
@@ -131,7 +139,7 @@ def _link(
             node=end.node,
             device=end.device,
             controlled_device=end.device + suffix if suffix else None,
-            mac=naming.mac_address(topology, end.node, end.device),
+            mac=naming.mac_address(raw.name, end.node, end.device),
             addresses=addressing.ends.get(end, ()),
             mtu=mtu,
             wire_mtu=wire.raw.mtu,
@@ -145,7 +153,17 @@ def _link(
         tag=tag,
         bandwidth_gbps=read_bandwidth(wire.raw.bandwidth, wire.path, problems),
         macsec=macsec,
-        expect=expect,
+        expect=_with_routing(raw, wire, expect, (a, b)),
         impairments=read_impairments(wire.raw.impairments, wire.path, problems),
         line=problems.document.line(wire.path),
     )
+
+
+def _with_routing(raw: RawTopology, wire: Wire, expect: Expectation, ends: tuple[Interface, Interface]) -> Expectation:
+    """The expectation, with the addresses between which routing may be in clear, if it may."""
+    written = raw.expect.get(wire.segment) or raw.expect.get(EVERY_OTHER)
+    if written is None or not written.clear_routing:
+        return expect
+    a, b = ([address.ip for address in end.addresses] for end in ends)
+    between = tuple((one, other) for one in a for other in b if one.version == other.version == 4)
+    return replace(expect, routing_between=between)

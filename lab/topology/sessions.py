@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from netaddr import INET_PTON, AddrFormatError, IPAddress, IPNetwork, valid_ipv4
 
 from lab.azure.bgp import GATEWAY_ASN, MOST_FROM_ONPREM, MOST_FROM_VPN, MOST_TO_ONPREM
-from lab.model.bgp import Bgp, HostRoute, Neighbor
+from lab.model.bgp import Bgp, Neighbor
+from lab.model.connection import Connection
 from lab.model.link import Link
 from lab.model.roles import Role
 from lab.topology.addresses import Addressing
@@ -18,12 +18,11 @@ from lab.topology.problems import Problems, near
 from lab.topology.raw import RawNode
 from lab.topology.raw_bgp import RawBgp, RawNeighbor
 from lab.topology.secrets import reference
+from lab.topology.session_ends import Between, Speakers, find_between, host_route
 
 _ASNS = (1, (1 << 32) - 1)
 _PREFERENCES = (0, (1 << 32) - 1)
 _PREFERENCE = 100
-# Who holds the host route to a neighbour that is not on a link: BIRD, or the kernel alone, of which BIRD knows nothing.
-_HOST_ROUTES = ("bird", "kernel")
 # Azure sends by ExpressRoute what it knows the same way by both.
 _PREFERENCE_OF_EXPRESSROUTE = 200
 # They tell each neighbour what they learned from the others. A gateway and a VPN device tell what is theirs: a virtual
@@ -31,39 +30,19 @@ _PREFERENCE_OF_EXPRESSROUTE = 200
 _PASSING_ON = (Role.CE, Role.MSEE, Role.PROVIDER, Role.ROUTER)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Speakers:
-    """What is needed of everybody to read the sessions of one."""
-
-    raws: Mapping[str, RawBgp]
-    roles: Mapping[str, Role | None]
-    links: Sequence[Link]
-    addressing: Addressing
-    problems: Problems
-
-    def shared(self, a: str, b: str) -> list[Link]:
-        """The links between two nodes."""
-        return [link for link in self.links if {link.a.node, link.b.node} == {a, b}]
-
-    def own_address(self, node: str) -> IPAddress | None:
-        """The address of a node's sessions with neighbours that are not at the other end of a link."""
-        written = self.raws[node].peering_address
-        if written is not None:
-            return IPAddress(written) if valid_ipv4(written, INET_PTON) else None
-        loopbacks = [address.ip for address in self.addressing.loopbacks.get(node, ()) if address.version == 4]
-        return loopbacks[0] if loopbacks else None
-
-
 def read_bgp(
     nodes: Mapping[str, RawNode | None],
     roles: Mapping[str, Role | None],
     links: Sequence[Link],
+    connections: Sequence[Connection],
     addressing: Addressing,
     problems: Problems,
 ) -> dict[str, Bgp]:
     """The BGP speaker of each node that has one."""
     raws = {name: node.bgp for name, node in nodes.items() if node is not None and node.bgp is not None}
-    speakers = Speakers(raws=raws, roles=roles, links=links, addressing=addressing, problems=problems)
+    speakers = Speakers(
+        raws=raws, roles=roles, links=links, connections=connections, addressing=addressing, problems=problems
+    )
     read = {name: bgp for name in raws if (bgp := _read(name, speakers))}
     check_numbers(read, roles, problems)
     return read
@@ -78,16 +57,16 @@ def _read(name: str, speakers: Speakers) -> Bgp | None:
     router_id = _router_id(name, raw, speakers)
     own = [(i, _prefix(text, (*path, "advertise", i), problems)) for i, text in enumerate(raw.advertise)]
     _check_peering_address(name, raw, speakers)
-    seen: dict[str, int] = {}
+    seen: set[tuple[str, str | None]] = set()
     neighbors, routes = [], []
     for i, written in enumerate(raw.neighbors):
         where = (*path, "neighbors", i)
         if written is None or not _check_neighbor(name, written, where, seen, speakers):
             continue
-        neighbor = _neighbor(name, written, where, speakers)
-        if neighbor is not None:
-            neighbors.append(neighbor)
-            routes += _host_route(neighbor, written, where, problems)
+        between = find_between(name, written, where, speakers)
+        if between is not None:
+            neighbors.append(_neighbor(name, written, between, where, speakers))
+            routes += host_route(name, between, written, where, speakers)
     if router_id is None:
         return None
     role = speakers.roles.get(name)
@@ -129,33 +108,44 @@ def _check_peering_address(name: str, raw: RawBgp, speakers: Speakers) -> None:
         speakers.problems.add(path, f"{written} is not among the `addresses:` of {name}, which are {known}")
 
 
-def _check_neighbor(name: str, raw: RawNeighbor, path: Path, seen: dict[str, int], speakers: Speakers) -> bool:
+def _check_neighbor(
+    name: str, raw: RawNeighbor, path: Path, seen: set[tuple[str, str | None]], speakers: Speakers
+) -> bool:
     """Whether the neighbour is somebody with whom there can be a session."""
     problems, other = speakers.problems, raw.node
     if other == name:
         problems.add((*path, "node"), f"{name} cannot be its own neighbor; name another node")
     elif other not in speakers.roles:
         problems.add((*path, "node"), f"there is no node {other!r}; {near(other, speakers.roles)}")
-    elif other in seen:
-        problems.add((*path, "node"), f"{other} is a neighbor already; two nodes have one session")
+    elif (other, raw.tunnel) in seen:
+        problems.add(
+            (*path, "node"), f"{other} is a neighbor already; two nodes have one session, or one for each tunnel"
+        )
     elif other not in speakers.raws:
         problems.add((*path, "node"), f"{other} speaks no BGP; give it `bgp:` with {name} among its neighbors")
-    elif not any(back is not None and back.node == name for back in speakers.raws[other].neighbors):
-        problems.add((*path, "node"), f"{other} does not name {name} among its neighbors; a session has two ends")
+    elif _back(name, raw, speakers) is None:
+        over = f" over {raw.tunnel}" if raw.tunnel else ""
+        problems.add((*path, "node"), f"{other} does not name {name} among its neighbors{over}; a session has two ends")
     else:
-        seen[other] = 1
+        seen.add((other, raw.tunnel))
         return True
     return False
 
 
-def _neighbor(name: str, raw: RawNeighbor, path: Path, speakers: Speakers) -> Neighbor | None:
+def _back(name: str, raw: RawNeighbor, speakers: Speakers) -> RawNeighbor | None:
+    """The same session, as the other end has it."""
+    for each in speakers.raws[raw.node].neighbors:
+        if each is not None and (each.node, each.tunnel) == (name, raw.tunnel):
+            return each
+    return None
+
+
+def _neighbor(name: str, raw: RawNeighbor, between: Between, path: Path, speakers: Speakers) -> Neighbor:
     problems = speakers.problems
     other = raw.node
-    back = next(each for each in speakers.raws[other].neighbors if each is not None and each.node == name)
-    link = _link(name, raw, path, speakers)
-    addresses = _addresses(name, other, link, path, speakers)
-    if addresses is None:
-        return None
+    back = _back(name, raw, speakers)
+    assert back is not None  # _check_neighbor has seen to it
+    link = next((link for link in speakers.links if link.segment == between.segment), None)
     if (raw.password is None) != (back.password is None) or (raw.password or "").lower() != (
         back.password or ""
     ).lower():
@@ -172,11 +162,12 @@ def _neighbor(name: str, raw: RawNeighbor, path: Path, speakers: Speakers) -> Ne
         found = [_prefix(text, (*path, "advertise", i), problems) for i, text in enumerate(told)]
     return Neighbor(
         node=other,
-        address=addresses[1],
-        local_address=addresses[0],
+        address=between.remote,
+        local_address=between.local,
         asn=speakers.raws[other].asn,
-        segment=link.segment if link else None,
-        device=link.end(name).addressed_device if link else None,
+        segment=between.segment,
+        tunnel=between.tunnel,
+        device=between.device,
         password=reference(raw.password, (*path, "password"), problems),
         bfd=bfd,
         preference=_default_preference(name, other, speakers) if raw.preference is None else raw.preference,
@@ -214,62 +205,6 @@ def _most_prefixes(role: Role | None, other: Role | None) -> int | None:
     if role is Role.MSEE:
         return MOST_TO_ONPREM if other is Role.VNET_GATEWAY else MOST_FROM_ONPREM["Standard"]
     return None
-
-
-def _link(name: str, raw: RawNeighbor, path: Path, speakers: Speakers) -> Link | None:
-    shared = speakers.shared(name, raw.node)
-    if raw.segment is None:
-        if len(shared) > 1:
-            names = ", ".join(link.segment for link in shared)
-            speakers.problems.add(path, f"{name} and {raw.node} share {names}; say by `segment:` which one is meant")
-        return shared[0] if shared else None
-    for link in shared:
-        if link.segment == raw.segment:
-            return link
-    known = near(raw.segment, [link.segment for link in shared])
-    text = f"{raw.segment!r} is not a link between {name} and {raw.node}; {known}"
-    speakers.problems.add((*path, "segment"), text)
-    return None
-
-
-def _addresses(
-    name: str, other: str, link: Link | None, path: Path, speakers: Speakers
-) -> tuple[IPAddress, IPAddress] | None:
-    """The addresses of both ends of a session, the node's own first."""
-    if link is None:
-        mine, theirs = (speakers.own_address(node) for node in (name, other))
-        if mine is None or theirs is None:
-            lacking = name if mine is None else other
-            text = (
-                f"{name} and {other} share no link, so their session is between addresses of their own: give {lacking} "
-                "`addresses:`, and where it has several `peering_address:`"
-            )
-            speakers.problems.add(path, text)
-            return None
-        return mine, theirs
-    ends = [[a.ip for a in link.end(node).addresses if a.version == 4] for node in (name, other)]
-    if not all(ends):
-        if not speakers.addressing.unsure & {name, other}:
-            speakers.problems.add(path, f"{link.segment} has no IPv4 addresses; a session needs one at each end")
-        return None
-    return ends[0][0], ends[1][0]
-
-
-def _host_route(neighbor: Neighbor, raw: RawNeighbor, path: Path, problems: Problems) -> list[HostRoute]:
-    if raw.host_route not in _HOST_ROUTES:
-        problems.add(
-            (*path, "host_route"), f"unknown host_route {raw.host_route!r}; {near(raw.host_route, _HOST_ROUTES)}"
-        )
-    if raw.via is None:
-        return []
-    if not neighbor.multihop:
-        problems.add((*path, "via"), f"{neighbor.node} is at the other end of {neighbor.segment}; take `via:` away")
-        return []
-    if not valid_ipv4(raw.via, INET_PTON):
-        problems.add((*path, "via"), f"{raw.via!r} is not an IPv4 address, as in 203.0.113.2")
-        return []
-    via = IPAddress(raw.via)
-    return [HostRoute(destination=neighbor.address, via=via, device=None, in_kernel=raw.host_route == "kernel")]
 
 
 def _prefix(text: str | None, path: Path, problems: Problems) -> IPNetwork | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from netaddr import IPNetwork
 
@@ -32,6 +32,7 @@ def shared_keys(connection: Connection) -> tuple[SecretUse, ...]:
 def check_connections(
     connections: Sequence[Connection],
     routes: Mapping[str, tuple[Route, ...]],
+    told_by_bgp: Collection[str],
     vaults: Mapping[str, Mapping[str, RawSecret | None] | None],
     made: Sequence[GeneratedSecret],
     problems: Problems,
@@ -41,7 +42,7 @@ def check_connections(
     for connection in connections:
         path = paths[connection.name]
         for end in connection.ends:
-            _check_prefixes(connection, end, path, problems)
+            _check_prefixes(connection, end, path, problems, by_bgp=connection.name in told_by_bgp)
             _check_routes(end, routes.get(end.node, ()), path, problems)
         _check_sizes(connection, path, problems)
         for use in shared_keys(connection):
@@ -58,13 +59,15 @@ def _path(connection: Connection, problems: Problems) -> Path:
     return ("connections",)
 
 
-def _check_prefixes(connection: Connection, end: ConnectionEnd, path: Path, problems: Problems) -> None:
+def _check_prefixes(
+    connection: Connection, end: ConnectionEnd, path: Path, problems: Problems, *, by_bgp: bool
+) -> None:
     where = (*path, "ends", end.node)
     if connection.policy_based and not (end.prefixes and end.peer_prefixes):
         which = "prefixes" if not end.prefixes else "peer_prefixes"
         text = f"selectors by policy are pairs of prefixes, and {end.node} has none under '{which}'"
         problems.add(where, text)
-    elif not end.peer_prefixes:
+    elif not end.peer_prefixes and not by_bgp:
         other = connection.other_end(end.node).node
         problems.warn(where, f"{end.node} routes nothing into {connection.name}: {other} has no 'prefixes'")
     for prefix in end.peer_prefixes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lab.errors import InputError
+from lab.report.device_config import VENDORS, device_config
 from lab.topology.load import loads
 from lab.topology.plan import plan
 from lab.topology.render import as_text
@@ -37,11 +38,22 @@ def steps(path: Path) -> str:
     return as_text(plan(loads(path.read_text(), path.name))) + "\n"
 
 
+def devices() -> dict[Path, str]:
+    """The on-premises side of connections, in each vendor's words."""
+    made = {}
+    for name in ("coexist-more-specific", "expressroute-circuit"):
+        topology = loads((TOPOLOGIES / f"{name}.yaml").read_text(), name)
+        for vendor in VENDORS:
+            made[HERE / "devices" / f"{name}-{vendor}.txt"] = device_config(topology, "tunnel1", vendor)
+    return made
+
+
 def golden() -> dict[Path, str]:
     """Every golden file with what it should hold."""
     files = {path.with_suffix(".expected"): errors(path) for path in sorted((HERE / "errors").glob("*.yaml"))}
     files |= {path.with_suffix(".expected"): warnings(path) for path in sorted((HERE / "warnings").glob("*.yaml"))}
     planned = [*TOPOLOGIES.glob("*.yaml"), *(HERE / "plans").glob("*.yaml")]
+    files |= devices()
     return files | {HERE / "plans" / f"{path.stem}.txt": steps(path) for path in sorted(planned)}
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import struct
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,10 +20,11 @@ from dataplane.ike.host import Datagram
 from dataplane.ike.nat import Endpoint
 from dataplane.ike.policy import IkePolicy
 from dataplane.ipsec.proposals import Proposal, SecurityProtocol
-from dataplane.ipsec.suites import EspKeys, EspSuite
+from dataplane.ipsec.suites import EspSuite
 from dataplane.ipsec.transforms import NO_ESN, Transform, encr, integ, ke, prf
 from lab.capture import keylog
 from lab.cli.main import run
+from lab.nodes.keyrecords import esp_records, ike_record
 from tests.captures.cases import expected_of, key_log_of, keys_of, path_of, write_pcap
 from tests.exchange.ike.pair import LEFT, LEFT_PEER, RIGHT, Pair, child_policy, mirrored
 from tests.interop.conftest import missing
@@ -103,34 +104,13 @@ class Wire:
             self.put(50, child.local, child.remote, sent.octets)
 
 
-def records(events: Iterable[object]) -> Iterable[dict[str, object]]:
+def records(events: Iterable[object]) -> Iterator[dict[str, object]]:
     """The key log's objects for what an engine told."""
     for event in events:
         if isinstance(event, IkeKeysDerived):
-            keys, suite = event.keys, event.suite
-            names = ("d", "ei", "er", "pi", "pr", *(("ai", "ar") if suite.integrity else ()))
-            record: dict[str, object] = {
-                "type": "ike-sa",
-                "spi_i": event.ike.spi_i.hex(),
-                "spi_r": event.ike.spi_r.hex(),
-            }
-            record |= {"encryption": suite.encryption.name, "prf": suite.prf.name}
-            record |= {f"sk_{name}": getattr(keys, name).reveal().hex() for name in names}
-            yield record | ({"integrity": suite.integrity.name} if suite.integrity else {})
+            yield ike_record(event)
         elif isinstance(event, ChildSaEstablished):
-            for spi, to, esp in (
-                (event.spi_in, event.local, event.keys_in),
-                (event.spi_out, event.remote, event.keys_out),
-            ):
-                yield esp_record(spi, to.address, event.suite, esp)
-
-
-def esp_record(spi: bytes, to: str, suite: EspSuite, keys: EspKeys) -> dict[str, object]:
-    record: dict[str, object] = {"type": "esp-sa", "spi": spi.hex(), "dst": to, "esn": suite.esn, "mode": "tunnel"}
-    record |= {"encryption": suite.encryption.name, "encryption_key": keys.encryption.reveal().hex()}
-    if suite.integrity is not None:
-        record |= {"integrity": suite.integrity.name, "integrity_key": keys.integrity.reveal().hex()}
-    return record
+            yield from esp_records(event)
 
 
 CBC, GCM = "ENCR_AES_CBC", "ENCR_AES_GCM_16"
@@ -199,7 +179,10 @@ def test_esp_that_hardly_hides(suite: EspSuite, tmp_path: Path) -> None:
     assert isinstance(sent, Protected)
     wire = Wire()
     wire.put(50, Endpoint(LEFT, 0), Endpoint(RIGHT, 0), sent.octets)
-    keylog.append(tmp_path / "keys.jsonl", esp_record(of.spi.to_bytes(4, "big"), RIGHT, suite, esp_keys_of(suite)))
+    keys = esp_keys_of(suite)
+    record = {"type": "esp-sa", "spi": f"{of.spi:08x}", "mode": "tunnel", "encryption": suite.encryption.name}
+    record |= {"encryption_key": keys.encryption.reveal().hex(), "integrity_key": keys.integrity.reveal().hex()}
+    keylog.append(tmp_path / "keys.jsonl", record | {"integrity": str(suite.integrity)})
     (seen,) = read(write_pcap(tmp_path / "wire.pcap", frames(wire.frames)), tmp_path / "keys.jsonl", tmp_path / "ws")
     assert (seen["esp.icv_good"], seen["udp.dstport"]) == (["1"], [str(TOKEN)])
 

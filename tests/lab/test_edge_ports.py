@@ -42,6 +42,7 @@ def wired(work: Callable[[Any], object]) -> Any:
         for device in ("left", "right"):
             devices.disable_offloads(device, ("tso", "gso", "gro", "tx-checksum"))
             netlink.bring_up(device)
+        assert all(devices.has_link(device) for device in ("left", "right"))
         return work(netlink)
 
     return isolated(inside)
@@ -135,6 +136,7 @@ def test_on_a_device_that_is_down_all_is_lost_and_nothing_raised() -> None:
         assert left.receive(batch_of([])) == 0
         assert left.receive(batch_of([])) == 0
         netlink.bring_up("left")
+        assert devices.has_link("left")
         assert left.send(batch_of(FRAMES)) == 60
         left.close()
         left.close()

@@ -105,6 +105,22 @@ def test_a_connection_that_is_down_carries_nothing_in_clear_and_comes_up_again(b
     assert json.loads(bench.ok("prove", "--json"))["verdict"] == "proven"
 
 
+def test_a_tunnel_stands_in_for_one_that_is_down(bench: Bench) -> None:
+    bench.ok("up", write(bench, "standin"))
+    for connection in ("tunnel1", "tunnel2"):
+        bench.ok("vpn", "down", connection)
+        found = status(bench)
+        assert {name for (name, _), end in found.items() if not end["has_carrier"]} == {connection}
+        for number in range(4):  # flows are spread by their addresses
+            target = f"10.0.2.{10 + number}"
+            bench.ok("exec", "workload", "--", "ip", "addr", "add", f"{target}/32", "dev", "lo")
+            ran = bench.ok("exec", "onprem", "--", "ping", "-c", "2", "-i", "0.2", "-W", "5", target)
+            assert "2 received" in ran
+            bench.ok("exec", "workload", "--", "ip", "addr", "del", f"{target}/32", "dev", "lo")
+        bench.ok("vpn", "up", connection)
+    assert all(end["has_carrier"] for end in status(bench).values())
+
+
 @pytest.mark.parametrize(
     ("name", "change", "cause", "words"),
     [

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from dataplane.ike.events import Cause, ChildSaDeleted
 from dataplane.ike.nat import Endpoint
 from lab.capture.keylog import parse
 from lab.topology.load import loads
@@ -91,6 +94,19 @@ def test_a_tunnel_that_is_down_discards_and_cannot_be_begun_from_outside() -> No
     world.wait(5)
     assert world.status("a")["state"] == world.status("b")["state"] == "Connected"
     assert world.across(packets()) == packets()
+
+
+def test_up_does_not_wait_for_the_next_try_of_an_attempt_that_goes_on() -> None:
+    world = World.up(gateways(b="mode: ResponderOnly"))
+    world.gateways["b"].command("down", {"connection": "t"})
+    world.run()
+    world.wait(40)
+    assert world.status("a")["state"] == "Connecting"
+    for node in "ba":
+        world.gateways[node].command("up", {"connection": "t"})
+    world.run()
+    assert world.status("a")["state"] == world.status("b")["state"] == "Connected"
+    assert world.status("a")["why"] == ""
 
 
 @pytest.mark.parametrize("verb", ["child", "ike"])
@@ -354,6 +370,21 @@ def test_thirty_connections_of_one_gateway_keep_apart() -> None:
     keys = {str(end.psk) for each in world.topology.connections for end in each.ends}
     assert len(keys) == 30
     assert shared_keys_of(world.topology).keys() == keys
+
+
+def test_a_peer_that_chooses_an_spi_twice_loses_that_child_alone() -> None:
+    world = World.up()
+    keying = world.gateways["a"].keying
+    (child,) = world.tunnel("a").installed.values()
+    keying._take(replace(child, spi_in=b"\x12\x34\x56\x78"), world.now)
+    world.run()
+    assert world.status("a")["cause"] == "invalid-syntax"
+    assert len(world.status("a")["children"]) == 1
+    assert world.across(packets()) == packets()
+    keying._take(
+        ChildSaDeleted(peer="t", child="any", spi_in=b"\x12\x34\x56\x78", spi_out=child.spi_out,
+                       cause=Cause.CLOSED_HERE, detail=""), world.now)  # fmt: skip
+    assert world.across(packets()) == packets()
 
 
 def test_no_status_and_no_event_shows_a_key() -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import struct
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lab.capture import window
+from lab.capture import pcapng_reader, window
 from lab.capture.frame import ETHERNET, LINK_TYPES, Direction, Frame
 from lab.capture.pcapng import PcapngWriter
 from lab.capture.source import open_capture
 from tests.captures.cases import write_pcap
+from tests.unit.lab.capture.test_pcapng import interface, option, packet, section
 
 FRAMES = st.lists(
     st.tuples(
@@ -53,6 +55,44 @@ def test_pcapng(
                 for number, (octets, more, when, direction, interface, _) in enumerate(frames, 1)
             ]
             assert capture.dropped == sum(dropped for *_, dropped in frames)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kinds=st.lists(st.integers(0, 7), min_size=1, max_size=8),
+    count=st.integers(1, 80),
+    resolutions=st.lists(st.sampled_from([None, b"\x00", b"\x06", b"\x09", b"\x0c", b"\x8a"]), min_size=3, max_size=3),
+    order=st.sampled_from("<>"),
+    chunk=st.integers(500, 5000),
+)
+def test_packets_that_are_taken_many_at_once(
+    tmp_path: Path, kinds: list[int], count: int, resolutions: list[bytes | None], order: str, chunk: int
+) -> None:
+    """Whatever options, interfaces, FCSs and resolutions packets of a run have, they are as if taken one by one."""
+    said = [b"" if each is None else option(order, 9, each) for each in resolutions]
+    interfaces = b"".join(
+        interface(order, options=each + option(order, 13, bytes([4 * fcs]))) for fcs, each in enumerate(said)
+    )
+    options = (
+        b"", option(order, 2, struct.pack(order + "I", 1)), option(order, 2, struct.pack(order + "I", 2 | 2 << 5)),
+        option(order, 4, struct.pack(order + "Q", 3)), option(order, 1, b"comment") + option(order, 0, b""),
+    )  # fmt: skip
+    blocks = [
+        packet(bytes([number % 256]) * (number % 9 * 7), order, kind % 3, number << 33 | kind,
+               number % 9 * 7 + kind % 2, options[kind % len(options)])
+        for number, kind in enumerate((kinds * count)[:count])
+    ]  # fmt: skip
+    path = tmp_path / "a.pcapng"
+    path.write_bytes(section(order) + interfaces + b"".join(blocks))
+    found = []
+    for few in (4, 1 << 30):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(window, "CHUNK", chunk)
+            patch.setattr(pcapng_reader, "FEW", few)
+            with open_capture(path) as capture:
+                found.append((list(capture), capture.dropped))
+    assert found[0] == found[1]
+    assert len(found[0][0]) == count
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

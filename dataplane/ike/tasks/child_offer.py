@@ -27,6 +27,7 @@ from dataplane.ike.tasks.negotiation import (
     group_of,
     numbered,
     shared_secret,
+    text_of,
 )
 from dataplane.ike.tasks.task import Refusal
 from dataplane.ipsec.proposals import Proposal
@@ -68,6 +69,12 @@ class ChildOffer:
             TrafficSelectorsInitiator(selectors=self.local),
             TrafficSelectorsResponder(selectors=self.remote),
         )
+
+    def text(self, cause: Cause) -> str:
+        """What of it the peer did not take, for people to read."""
+        if cause is Cause.TS_UNACCEPTABLE:
+            return f"{_text(self.local)} to {_text(self.remote)}"
+        return text_of(self.proposals)
 
 
 def offer_in_auth(sa: IkeSa, policy: ChildPolicy) -> ChildOffer:

@@ -15,7 +15,7 @@ from dataplane.ike.policy import ChildPolicy
 from dataplane.ike.rules import ExchangeType
 from dataplane.ike.tasks.child_offer import ChildOffer, answer, offer, settle
 from dataplane.ike.tasks.informational import DeleteUnborn, settle_predecessor
-from dataplane.ike.tasks.negotiation import NONCE_OCTETS, cause_of, text_of, wanted_group
+from dataplane.ike.tasks.negotiation import NONCE_OCTETS, cause_of, wanted_group
 from dataplane.ike.tasks.task import Answer, Refusal, Task
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ class CreateChild(Task):
             self.retries += 1
             sa.enqueue(self, at=now + RETRY_SECONDS)
         else:
-            offered = text_of(self.offer.proposals)
-            self._fail(sa, cause_of(error), f"the peer answered {error.name}; offered was {offered}")
+            cause = cause_of(error)
+            self._fail(sa, cause, f"the peer answered {error.name}; offered was {self.offer.text(cause)}")
         sa.early_deletes.clear()
 
     def abandon(self, sa: IkeSa, cause: Cause, detail: str) -> None:

@@ -21,7 +21,7 @@ from dataplane.ike.rules import ExchangeType
 from dataplane.ike.tasks.child_offer import ChildOffer, offer_in_auth, settle
 from dataplane.ike.tasks.create_child import CreateChild, install_new
 from dataplane.ike.tasks.informational import DeleteIke, DeleteUnborn
-from dataplane.ike.tasks.negotiation import cause_of, text_of
+from dataplane.ike.tasks.negotiation import cause_of
 from dataplane.ike.tasks.ppk import identity_notify, mixed_keys, ppk_accepted
 from dataplane.ike.tasks.task import Refusal, Task
 
@@ -158,7 +158,7 @@ class IkeAuth(Task):
             if error is not None or message.first(SecurityAssociation) is None:  # the IKE SA stands (RFC 7296 1.2)
                 name = "nothing" if error is None else error.name
                 cause = Cause.REFUSED if error is None else cause_of(error)
-                detail = f"the peer answered {name}; offered was {text_of(offered.proposals)}"
+                detail = f"the peer answered {name}; offered was {offered.text(cause)}"
                 raise Refusal(Notify(notify_type=0), cause, detail)
             fresh = Freshness(ni=self._handshake.ni, nr=self._handshake.nr)
             child = settle(sa, offered, message, fresh, now)

@@ -96,10 +96,10 @@ def _watched(
     numbers = {domain: place for place, domain in enumerate(users) if domain}
     watched = []
     for _, ledger in ledgers:
-        rising = _rising(ledger, column)
+        distinct = _distinct(ledger, column)
         watched.append(np.array([
             numbers.get(domain_of(identity), _UNWATCHED)
-            if users[domain_of(identity)] > 1 or not rising[place] else _UNWATCHED
+            if users[domain_of(identity)] > 1 or not distinct[place] else _UNWATCHED
             for place, identity in enumerate(ledger.identities)
         ], np.uint32))  # fmt: skip
     return watched
@@ -109,19 +109,23 @@ def _any_watched(domains: Sequence[NDArray[np.uint32]]) -> _Mask:
     return np.array([bool(np.any(each != _UNWATCHED)) for each in domains], np.bool_)
 
 
-def _rising(ledger: Ledger, column: str) -> list[bool]:
-    """Whether each key's values only ever rise, so that none can be there twice: mostly they do, and all is well."""
-    identities = ledger.identities
-    last: list[int] = [-1] * len(identities)
-    rising = [True] * len(last)
+def _distinct(ledger: Ledger, column: str) -> list[bool]:
+    """Whether each key's values are all different: mostly they only rise, or nearly, and all is well."""
+    keys = ledger.identities
+    # Under one SAK a nonce is its PN, masked (802.1AE-2018 14.7); and PNs rise.
+    columns = ["number" if identity.protocol == "macsec" else column for identity in keys]
+    last = [-1] * len(keys)
+    distinct = [True] * len(keys)
     for rows in ledger.spool:
         for place in np.flatnonzero(np.bincount(rows["sa"])).tolist():
-            # Under one SAK, nonces are alike where PNs are, and are those with an XPN suite scrambled.
-            told = "number" if identities[place].protocol == "macsec" else column
-            values = rows[told][rows["sa"] == place]
-            rising[place] &= int(values[0]) > last[place] and bool(np.all(values[1:] > values[:-1]))
+            values = rows[columns[place]][rows["sa"] == place]
+            distinct[place] &= int(values[0]) > last[place] and bool(np.all(values[1:] > values[:-1]))
             last[place] = int(values[-1])
-    return rising
+    if ledger.spool.count <= spool.MOST_IN_MEMORY:
+        for place in (place for place, rise in enumerate(distinct) if not rise):
+            values = np.sort(np.concatenate([rows[columns[place]][rows["sa"] == place] for rows in ledger.spool]))
+            distinct[place] = bool(np.all(values[1:] > values[:-1]))
+    return distinct
 
 
 def _joined(rows: _Joined, capture: int, domains: NDArray[np.uint32], column: str, part: tuple[int, int]) -> _Joined:

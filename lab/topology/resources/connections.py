@@ -8,6 +8,7 @@ from lab.azure.bgp import why_reserved
 from lab.azure.vpn_gateway import SKUS
 from lab.model.resources import Connection, Gateway, GatewayKind, LocalGateway, VirtualNetwork
 from lab.topology.document import Path
+from lab.topology.problems import near
 from lab.topology.raw_azure import RawConnection, RawLocalGateway
 from lab.topology.resources.reading import Reading
 
@@ -136,6 +137,24 @@ def _check_ipsec(
         text = f"{local.name} and {gateway.name} are both AS {local.asn}; on-premises differs from Azure"
         problems.add((*path, "enable_bgp"), text)
     _check_private(raw, gateway, path, reading, gateways)
+    _check_tunnel(gateway, local, path, reading)
+
+
+def _check_tunnel(gateway: Gateway, local: LocalGateway | None, path: Path, reading: Reading) -> None:
+    """The tunnel itself is a connection of the same name, between the same two."""
+    name, problems = str(path[-1]), reading.problems
+    tunnel = next((each for each in reading.connections if each.name == name), None)
+    if tunnel is None:
+        known = near(name, [each.name for each in reading.connections])
+        problems.add(path, f"no tunnel is called {name!r} under `connections:`, which makes it; {known}")
+        return
+    if gateway.node not in [end.node for end in tunnel.ends]:
+        text = f"{name} does not end at {gateway.node}, which does the work of {gateway.name}"
+        problems.add((*path, "gateway"), text)
+    elif local is not None and tunnel.other_end(gateway.node).address != local.address:
+        other = tunnel.other_end(gateway.node)
+        text = f"{local.name} has address {local.address}, and {name} goes to {other.address} of {other.node}"
+        problems.add((*path, "local_network_gateway"), text)
 
 
 def _check_private(

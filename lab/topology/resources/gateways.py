@@ -46,6 +46,7 @@ def _read(name: str, raw: RawGateway, reading: Reading, networks: Mapping[str, V
     if sized is None or network is None:
         return None
     mbps, tunnels = sized
+    sku = SKUS[raw.sku] if kind == GatewayKind.VPN else None
     return Gateway(
         name=name,
         kind=GatewayKind(kind),
@@ -55,6 +56,7 @@ def _read(name: str, raw: RawGateway, reading: Reading, networks: Mapping[str, V
         private_ip=raw.private_ip,
         mbps=mbps,
         tunnels=tunnels,
+        tunnel_mbps=(sku.gcm_mbps, sku.cbc_mbps) if sku else (0, 0),
     )
 
 
@@ -113,6 +115,13 @@ def _vpn(name: str, raw: RawGateway, path: Path, reading: Reading) -> tuple[int,
         problems.add((*path, "private_ip"), text)
     if not sku.bgp and raw.node in reading.speakers:
         text = f"a {raw.sku} gateway speaks no BGP, and {raw.node} has `bgp:`; take VpnGw1AZ or more"
+        problems.add((*path, "sku"), text)
+    tunnels = [each.name for each in reading.connections if raw.node in [end.node for end in each.ends]]
+    if len(tunnels) > sku.tunnels:
+        text = (
+            f"{name} is a {raw.sku}, which takes {sku.tunnels} tunnels, and {raw.node} has {len(tunnels)}: take "
+            f"{tunnels[sku.tunnels]} away, or a larger sku"
+        )
         problems.add((*path, "sku"), text)
     return sku.aggregate_mbps, sku.tunnels
 

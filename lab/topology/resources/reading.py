@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from netaddr import INET_PTON, AddrFormatError, IPAddress, IPNetwork, valid_ipv4
 
 from lab.model.bgp import Bgp
+from lab.model.connection import Connection
 from lab.model.link import Link
 from lab.model.roles import Role
 from lab.topology.document import Path
@@ -22,6 +23,7 @@ class Reading:
     raw: RawAzure
     roles: Mapping[str, Role | None]
     links: Sequence[Link]
+    connections: Sequence[Connection]
     loopbacks: Mapping[str, tuple[IPNetwork, ...]]
     speakers: Mapping[str, Bgp]
     problems: Problems

@@ -394,6 +394,95 @@ def test_collision_and_wrong_deletes_of_the_old_child(nonces: tuple[int, int, in
     one_is_left(pair, made_by_a=not a_loses)
 
 
+@BOTH
+def test_delete_crosses_rekey_and_is_lost(swap: bool) -> None:
+    """b's delete is lost; a's rekey is refused meanwhile, and not tried again once the delete comes after all."""
+    pair = Pair.established(swap=swap)
+    pair.a.rekey_child()
+    pair.b.delete_child()
+    pair.drop(f"<-- {DELETE}")
+    pair.flow(f"--> {REKEY}")
+    pair.flow(f"<-- {BUSY}")
+    pair.wait(1)
+    pair.flow(f"<-- {DELETE}")
+    pair.flow(f"--> {DELETE}")
+    assert not pair.a.children + pair.b.children
+    pair.wait(40, deliver=True)
+    assert not pair.a.children + pair.b.children
+    assert not pair.a.failures() + pair.b.failures()
+
+
+@BOTH
+def test_delete_crosses_rekey_that_is_lost(swap: bool) -> None:
+    """a's rekey is lost; when it comes after all, the child is gone, and a must not make another one."""
+    pair = Pair.established(swap=swap)
+    pair.a.rekey_child()
+    pair.b.delete_child()
+    pair.drop(f"--> {REKEY}")
+    pair.flow(f"<-- {DELETE}")
+    pair.flow(f"--> {DELETE}")
+    pair.wait(1)
+    pair.flow(f"--> {REKEY}")
+    pair.flow(f"<-- {UNKNOWN}")
+    assert pair.silent()
+    assert not pair.a.children + pair.b.children
+    assert not pair.a.failures() + pair.b.failures()
+
+
+@LOWEST
+def test_second_try_collides_with_a_first(nonces: tuple[int, int, int, int], a_loses: bool) -> None:
+    """a's group was refused; b begins while a tries again, with a group that a likes at once."""
+    left = replace(LEFT_PEER, children=(child_policy(19, 20),))
+    right = mirrored(replace(LEFT_PEER, children=(child_policy(20, 19),)))
+    pair = Pair.established(left, right)
+    pair.b.child.policy = replace(pair.b.child.policy, proposals=right.children[0].proposals)
+    pair.a.dice.next_nonces.extend((0x00 if not a_loses else 0xFF, nonces[0], nonces[3]))
+    pair.b.dice.next_nonces.extend((0xFF, nonces[1], nonces[2]))  # the first is for an answer that is not given
+    pair.a.rekey_child()
+    pair.flow(f"--> {REKEY}")
+    pair.flow("<-- CREATE_CHILD_SA { N(INVALID_KE_PAYLOAD) }")
+    retry = pair.hold(f"--> {REKEY}")
+    pair.a.child.policy = replace(pair.a.child.policy, proposals=child_policy(20).proposals)
+    pair.b.rekey_child()
+    pair.flow(f"<-- {REKEY}")
+    pair.flow(f"--> {REKEY}", retry)
+    pair.flow(f"--> {CHILD}")
+    pair.flow(f"<-- {CHILD}")
+    pair.run()
+    one_is_left(pair, made_by_a=not a_loses)
+
+
+@LOWEST
+def test_delayed_request_and_lost_delete(nonces: tuple[int, int, int, int], a_loses: bool) -> None:
+    """a's request is refused, since b's rekey is done; b's delete of the old child is lost, and comes again."""
+    pair = Pair.established()
+    roll(pair, nonces)
+    pair.a.rekey_child()
+    pair.b.rekey_child()
+    late = pair.hold(f"--> {REKEY}")
+    pair.flow(f"<-- {REKEY}")
+    pair.flow(f"--> {CHILD}")
+    pair.drop(f"<-- {DELETE}")
+    pair.flow(f"--> {REKEY}", late)
+    pair.flow(f"<-- {BUSY}")
+    pair.wait(1)
+    pair.flow(f"<-- {DELETE}")
+    pair.flow(f"--> {DELETE}")
+    one_is_left(pair, made_by_a=False)
+
+
+@LOWEST
+def test_lost_answers(nonces: tuple[int, int, int, int], a_loses: bool) -> None:
+    """Both answers are lost; repeated, they are the same, and so is how it ends."""
+    pair = Pair.established()
+    both_requests(pair, nonces)
+    pair.drop(f"<-- {CHILD}")
+    pair.drop(f"--> {CHILD}")
+    pair.wait(1)
+    pair.run()
+    one_is_left(pair, made_by_a=not a_loses)
+
+
 # ---- the IKE SA's own affairs cross a child's ----
 
 

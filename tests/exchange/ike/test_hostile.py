@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from dataclasses import replace
 
 import pytest
 
 from dataplane.crypto.keyexchange import public_octets
 from dataplane.crypto.modp import modp_group
-from dataplane.ike.events import Cause, IkeSaFailed, PeerHint
+from dataplane.ike.events import (
+    Cause,
+    ChildSaEstablished,
+    ChildSaFailed,
+    IkeRekeyFailed,
+    IkeSaEstablished,
+    IkeSaFailed,
+    PeerHint,
+)
 from dataplane.ike.front_door import Thresholds
 from dataplane.ike.host import Datagram
 from dataplane.ike.machine import IkeState
 from dataplane.ike.message import Message
 from dataplane.ike.nat import Endpoint
+from dataplane.ike.payloads.chain import join, split
 from dataplane.ike.payloads.key_exchange import KeyExchangePayload
 from dataplane.ike.payloads.nonce import NoncePayload
 from dataplane.ike.payloads.notify import NotifyType
+from dataplane.ike.payloads.parse import parse_payloads
 from dataplane.ike.policy import IkePolicy
-from tests.exchange.ike.pair import LEFT_PEER, Node, Pair, ike_proposal, mirrored
+from dataplane.wire.ike_header import IkeHeader
+from tests.exchange.ike.conversation import (
+    CONVERSATION,
+    PLACES,
+    PROTECTED,
+    Alter,
+    at_message,
+    inside_of,
+    resealed,
+    sound,
+)
+from tests.exchange.ike.pair import LEFT_PEER, Node, Pair, child_policy, ike_proposal, mirrored
 
-SPOOFED = 10_000
+SPOOFED_A_SECOND = 10_000
 
 
 def replaced(message: Message, kind: type[KeyExchangePayload] | type[NoncePayload], by: object) -> bytes:
@@ -44,20 +66,30 @@ def flood(pair: Pair, request: Datagram, count: int, seed: int = 0) -> int:
 
 
 def test_flood_does_not_keep_a_peer_out_nor_grow_memory() -> None:
-    right = replace(mirrored(LEFT_PEER), remote=None)
-    pair = Pair(LEFT_PEER, right)
-    pair.a.initiate()
-    request = pair.a.outbox[0]
-    flood(pair, request, SPOOFED)
-    assert len(pair.b.engine.sas) == Thresholds().cookies
-    assert pair.b.engine.discarded["asked for a cookie"] == SPOOFED - Thresholds().cookies
-    assert len(pair.b.engine.discarded) == 1
-    assert pair.b.engine.next_event() is None  # nothing is told of strangers
-    pair.flow("--> IKE_SA_INIT ...")
-    pair.flow("<-- IKE_SA_INIT { N(COOKIE) }")
-    flood(pair, request, 100, seed=1)
-    pair.run()
+    """Two seconds of it; the peer comes in the middle of the first one."""
+    pair = Pair(LEFT_PEER, replace(mirrored(LEFT_PEER), remote=None))
+    node = Node("c", replace(LEFT_PEER, local="198.18.0.1"), 1)
+    node.initiate()
+    request = node.outbox[0]
+    ticks = 100
+    for tick in range(2 * ticks):
+        if tick == ticks // 2:
+            pair.a.initiate()
+        if tick == ticks:
+            tracemalloc.start()
+            before = tracemalloc.get_traced_memory()[0]
+        flood(pair, request, SPOOFED_A_SECOND // ticks, seed=tick)
+        pair.run()
+        pair.wait(1 / ticks)
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 100_000
     assert pair.a.child.keys_in == pair.b.child.keys_out
+    assert pair.a.ike.established_at is not None
+    assert pair.a.ike.established_at - pair.a.ike.created_at < 0.1
+    assert len(pair.b.engine.sas) == Thresholds().cookies + 1
+    assert pair.b.engine.discarded == {"asked for a cookie": 2 * SPOOFED_A_SECOND - Thresholds().cookies + 1}
+    assert [event.peer for event in pair.b.events] == ["left"] * 3  # nothing is told of strangers
     pair.wait(31, deliver=True)
     assert len(pair.b.sas) == 1
     assert len(pair.b.engine._registry._first_requests) <= 1
@@ -109,90 +141,80 @@ def test_refusals_of_a_known_address_do_not_fill_the_events() -> None:
 # ---- broken messages ----
 
 
-def sample_conversation() -> tuple[Pair, list[tuple[str, Datagram]]]:
-    """Every message of a set-up and of two rekeys, with its direction."""
-    pair = Pair()
-    pair.a.initiate()
-    seen = []
-    wishes = [pair.a.rekey_child, pair.b.rekey_ike, pair.a.delete]
-    while True:
-        if pair.a.outbox:
-            seen.append(("-->", pair.a.outbox.popleft()))
-            pair.b.receive(seen[-1][1])
-        elif pair.b.outbox:
-            seen.append(("<--", pair.b.outbox.popleft()))
-            pair.a.receive(seen[-1][1])
-        elif wishes:
-            wishes.pop(0)()
-        else:
-            return pair, seen
-
-
-CONVERSATION = sample_conversation()[1]
-PLACES = range(len(CONVERSATION))
-
-
-def at_message(index: int) -> Pair:
-    """The same conversation up to a message that was sent and has not arrived."""
-    pair = Pair()
-    pair.a.initiate()
-    wishes = [pair.a.rekey_child, pair.b.rekey_ike, pair.a.delete]
-    for direction, datagram in CONVERSATION[:index]:
-        sender, receiver = (pair.a, pair.b) if direction == "-->" else (pair.b, pair.a)
-        while not sender.outbox:
-            wishes.pop(0)()
-        assert sender.outbox.popleft() == datagram
-        receiver.receive(datagram)
-    direction, _ = CONVERSATION[index]
-    sender = pair.a if direction == "-->" else pair.b
-    while not sender.outbox:
-        wishes.pop(0)()
-    return pair
-
-
-def survives(pair: Pair, direction: str, good: Datagram, bad: list[bytes]) -> None:
-    """Nothing raises and, after all that, the true message still does what it does."""
-    receiver = pair.b if direction == "-->" else pair.a
-    sender = pair.a if direction == "-->" else pair.b
-    sender.outbox.popleft()
+def survives(index: int, bad: list[bytes]) -> None:
+    """Nothing raises and, where there are keys, nothing that was altered has any effect."""
+    held = at_message(index)
+    direction, good = CONVERSATION[index]
+    receiver = held.receiver(direction)
     for octets in bad:
         receiver.receive(good._replace(octets=octets))
-    first = receiver.outbox.copy()
+    if index in PROTECTED:
+        complaints = [Message.parse(datagram.octets) for datagram in receiver.outbox]
+        assert all(message.notify(NotifyType.INVALID_IKE_SPI) or message.notify(NotifyType.INVALID_MAJOR_VERSION)
+                   for message in complaints)  # fmt: skip
     receiver.outbox.clear()
     receiver.receive(good)
-    if index_of(good) >= 2:  # nothing that was altered can have been taken for authentic
-        assert all(len(datagram.octets) < 100 for datagram in first)
-    pair.run()
-
-
-def index_of(datagram: Datagram) -> int:
-    return [each for _, each in CONVERSATION].index(datagram)
+    if index in PROTECTED:
+        assert held.rest() == CONVERSATION[index + 1 :]
+    else:
+        held.pair.run()
 
 
 @pytest.mark.parametrize("index", PLACES)
 def test_messages_cut_at_every_length(index: int) -> None:
-    direction, good = CONVERSATION[index]
+    _, good = CONVERSATION[index]
     cut = [good.octets[:length] for length in range(len(good.octets))]
     # also with a length field that fits what is left
     fitted = [octets[:24] + len(octets).to_bytes(4, "big") + octets[28:] for octets in cut if len(octets) >= 28]
-    survives(at_message(index), direction, good, [*cut, *fitted, good.octets + b"\0"])
+    survives(index, [*cut, *fitted, good.octets + b"\0"])
 
 
 @pytest.mark.parametrize("index", PLACES)
 def test_messages_flipped_at_every_octet(index: int) -> None:
-    direction, good = CONVERSATION[index]
+    _, good = CONVERSATION[index]
     flipped = []
     for at in range(len(good.octets)):
         for mask in (0x01, 0x80, 0xFF):
             octets = bytearray(good.octets)
             octets[at] ^= mask
             flipped.append(bytes(octets))
-    pair = at_message(index)
-    survives(pair, direction, good, flipped)
-    if index >= 2:  # the IKE SA has keys: no alteration has any effect
-        assert not pair.a.sas
-        assert not pair.b.sas
-        assert not [each for each in pair.a.failures() + pair.b.failures() if "Failed" in each]
+    survives(index, flipped)
+
+
+def bears(index: int, alter: Alter) -> None:
+    """A peer that is who it says, and sends nonsense: nothing raises, and what the driver hears stays sound."""
+    held = at_message(index)
+    pair = held.pair
+    direction, good = CONVERSATION[index]
+    held.receiver(direction).receive(resealed(pair, good, alter))
+    pair.run()
+    pair.wait(400, deliver=True)
+    sound(pair)
+
+
+@pytest.mark.parametrize("index", PROTECTED)
+def test_insides_flipped_at_every_octet(index: int) -> None:
+    for at in range(len(inside_of(index))):
+        for mask in (0x01 << at % 8, 0xFF):
+
+            def alter(first: int, chain: bytes, at: int = at, mask: int = mask) -> tuple[int, bytes]:
+                octets = bytearray(chain)
+                octets[at] ^= mask
+                return first, bytes(octets)
+
+            bears(index, alter)
+
+
+@pytest.mark.parametrize("index", PROTECTED)
+def test_insides_cut_at_every_length(index: int) -> None:
+    for length in range(len(inside_of(index))):
+        bears(index, lambda first, chain, length=length: (first, chain[:length]))  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("index", PROTECTED)
+def test_insides_that_begin_with_any_payload(index: int) -> None:
+    for kind in (*range(0, 54), 128, 255):
+        bears(index, lambda _, chain, kind=kind: (kind, chain))  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -237,10 +259,10 @@ def bad_values(group: int) -> list[bytes]:
     values = [number.to_bytes(octets, "big") for number in (0, 1, p - 1, p, min(p + 1, 256**octets - 1))]
     if group == 24:
         values.append((2).to_bytes(octets, "big"))  # not in the subgroup of order q
-    return [*values, bytes(octets - 1) + b"\2" if False else b"\2" * (octets - 1), b"\2" * (octets + 1)]
+    return [*values, b"\2" * (octets - 1), b"\2" * (octets + 1)]
 
 
-GROUPS = pytest.mark.parametrize("group", [2, 14, 19, 20, 21, 24, 31])
+GROUPS = pytest.mark.parametrize("group", [2, 5, 14, 15, 16, 19, 20, 21, 24, 31])
 
 
 @GROUPS
@@ -271,6 +293,53 @@ def test_bad_public_values_of_a_responder(group: int) -> None:
     pair.a.receive(answer)  # the true one
     pair.run()
     assert pair.a.child.keys_in == pair.b.child.keys_out
+
+
+def poisoned(pair: Pair, datagram: Datagram, group: int, value: bytes) -> Datagram:
+    """The datagram with another public value in its KE payload, by somebody who has the keys."""
+    header = IkeHeader.parse(datagram.octets)
+
+    def alter(first: int, chain: bytes) -> tuple[int, bytes]:
+        message = Message.of(header, parse_payloads(split(first, chain)))
+        ke = KeyExchangePayload(group=group, public=value)
+        return join(tuple(ke if isinstance(each, KeyExchangePayload) else each for each in message.payloads))
+
+    return resealed(pair, datagram, alter)
+
+
+def groups_of(group: int) -> Pair:
+    return Pair.established(
+        replace(LEFT_PEER, ike=IkePolicy(proposals=(ike_proposal(group),)), children=(child_policy(group),))
+    )
+
+
+@GROUPS
+@pytest.mark.parametrize("kind", ["child", "ike"])
+def test_bad_public_values_in_a_rekey_request(group: int, kind: str) -> None:
+    for value in bad_values(group)[:4]:
+        pair = groups_of(group)
+        pair.a.rekey_child() if kind == "child" else pair.a.rekey_ike()
+        pair.b.receive(poisoned(pair, pair.a.outbox.popleft(), group, value))
+        pair.flow("<-- CREATE_CHILD_SA { N(INVALID_SYNTAX) }")
+        assert len(pair.b.told(IkeSaEstablished)) == len(pair.b.told(ChildSaEstablished)) == 1
+        pair.run()
+        assert not pair.a.sas  # RFC 7296 2.21.3: fatal to whoever sent it
+
+
+@GROUPS
+@pytest.mark.parametrize("kind", ["child", "ike"])
+def test_bad_public_values_in_a_rekey_response(group: int, kind: str) -> None:
+    """No keys are made of them; the SA that was to be replaced lives on."""
+    for value in bad_values(group)[:4]:
+        pair = groups_of(group)
+        old = pair.a.child.spi_in
+        pair.a.rekey_child() if kind == "child" else pair.a.rekey_ike()
+        pair.b.receive(pair.a.outbox.popleft())
+        pair.a.receive(poisoned(pair, pair.b.outbox.popleft(), group, value))
+        assert len(pair.a.told(ChildSaEstablished)) == len(pair.a.told(IkeSaEstablished)) == 1
+        failures = pair.a.told(ChildSaFailed) if kind == "child" else pair.a.told(IkeRekeyFailed)
+        assert [event.cause for event in failures] == [Cause.INVALID_SYNTAX]
+        assert pair.a.child.spi_in == old
 
 
 def test_leading_zeros_are_kept() -> None:

@@ -17,7 +17,7 @@ from dataplane.ike.events import (
 )
 from dataplane.ike.machine import IkeState
 from dataplane.ike.payloads.security_association import SecurityAssociation
-from dataplane.ike.policy import IkePolicy
+from dataplane.ike.policy import IkePolicy, Lifetime
 from tests.exchange.ike.pair import LEFT_PEER, Pair, ike_proposal, mirrored
 from tests.exchange.ike.test_child_collisions import LOWEST, roll
 from tests.exchange.ike.test_child_rekey import BOTH, CHILD, DELETE, EMPTY
@@ -344,6 +344,86 @@ def test_delete_crosses_rekey_and_is_delayed(swap: bool) -> None:
     assert pair.silent()
 
 
+@BOTH
+def test_delete_crosses_rekey_and_is_lost(swap: bool) -> None:
+    pair = Pair.established(swap=swap)
+    pair.a.rekey_ike()
+    pair.b.delete()
+    pair.drop(f"<-- {DELETE}")
+    pair.flow(f"--> {REKEY}")
+    pair.flow(f"<-- {BUSY}")
+    pair.wait(1)
+    pair.flow(f"<-- {DELETE}")
+    pair.flow(f"--> {EMPTY}")
+    assert not pair.a.sas + pair.b.sas
+    pair.wait(60, deliver=True)
+    assert not pair.a.sas + pair.b.sas
+
+
+@BOTH
+def test_delete_crosses_rekey_that_is_lost(swap: bool) -> None:
+    pair = Pair.established(swap=swap)
+    pair.a.rekey_ike()
+    pair.b.delete()
+    pair.drop(f"--> {REKEY}")
+    pair.flow(f"<-- {DELETE}")
+    pair.flow(f"--> {EMPTY}")
+    assert not pair.a.sas + pair.b.sas
+    assert not pair.a.living_spis() | pair.b.living_spis()
+    pair.wait(60, deliver=True)
+    assert not pair.a.sas + pair.b.sas
+
+
+@BOTH
+def test_delete_of_the_old_ike_sa_never_comes(swap: bool) -> None:
+    """a made the successor and forgets to delete what it replaced: b does it in the end."""
+    pair = Pair.established(swap=swap)
+    pair.a.rekey_ike()
+    pair.flow(f"--> {REKEY}")
+    pair.flow(f"<-- {REKEYED}")
+    pair.a.outbox.clear()
+    old = next(sa for sa in pair.a.sas if sa.state is IkeState.DELETING)
+    old.active = old.channel.window.outstanding = None
+    pair.wait(59, deliver=True)
+    assert IkeState.REKEYED in pair.b.ike_states()
+    pair.wait(2, deliver=True)
+    assert pair.b.ike_states() == [IkeState.ESTABLISHED]
+    assert pair.a.ike.id == pair.b.ike.id
+    assert pair.a.child.keys_in == pair.b.child.keys_out
+
+
+@LOWEST
+def test_second_try_collides_with_a_first(nonces: tuple[int, int, int, int], a_loses: bool) -> None:
+    """a's group was refused; b begins while a tries again, with a group that a likes at once."""
+    left = replace(LEFT_PEER, ike=IkePolicy(proposals=(ike_proposal(19, 20),)))
+    right = mirrored(replace(LEFT_PEER, ike=IkePolicy(proposals=(ike_proposal(20, 19),))))
+    pair = Pair.established(left, right)
+    pair.a.dice.next_nonces.extend((0x00 if not a_loses else 0xFF, nonces[0], nonces[3]))
+    pair.b.dice.next_nonces.extend((nonces[1], nonces[2]))
+    pair.a.rekey_ike()
+    pair.flow(f"--> {REKEY}")
+    pair.flow(f"<-- {INVALID_KE}")
+    retry = pair.hold(f"--> {REKEY}")
+    pair.a.ike.peer = replace(left, ike=IkePolicy(proposals=(ike_proposal(20),)))
+    pair.b.rekey_ike()
+    pair.flow(f"<-- {REKEY}")
+    pair.flow(f"--> {REKEY}", retry)
+    pair.run()
+    one_is_left(pair, made_by_a=not a_loses)
+
+
+@LOWEST
+def test_lost_answers(nonces: tuple[int, int, int, int], a_loses: bool) -> None:
+    """Both answers are lost; repeated, they are the same, and so is how it ends."""
+    pair = Pair.established()
+    both_requests(pair, nonces)
+    pair.drop(f"<-- {REKEYED}")
+    pair.drop(f"--> {REKEYED}")
+    pair.wait(1)
+    pair.run()
+    one_is_left(pair, made_by_a=not a_loses)
+
+
 @pytest.mark.parametrize("crosses", ["create", "rekey", "delete"])
 def test_rekey_while_a_child_is_busy(crosses: str) -> None:
     """RFC 7296 2.25.1: TEMPORARY_FAILURE, and both get what they wanted in the end."""
@@ -420,3 +500,17 @@ def test_lifetime_of_the_ike_sa() -> None:
     assert pair.a.ike.id == pair.b.ike.id
     assert {event.cause for event in pair.a.told(IkeSaDeleted)} <= {Cause.REKEYED, Cause.REDUNDANT}
     assert pair.a.child.keys_in == pair.b.child.keys_out
+
+
+def test_an_ike_sa_that_cannot_be_replaced_ends_with_its_lifetime() -> None:
+    """The peer refuses every rekey; before the end it is tried again, then everything goes."""
+    short = IkePolicy(proposals=(ike_proposal(19),), lifetime=Lifetime(seconds=600))
+    pair = Pair.established(replace(LEFT_PEER, ike=short), mirrored(LEFT_PEER))
+    pair.b.ike.peer = replace(pair.b.peer, ike=IkePolicy(proposals=(ike_proposal(20),)))
+    pair.wait(599, deliver=True)
+    assert len(pair.a.told(IkeRekeyFailed)) >= 2
+    assert pair.a.ike.state is IkeState.ESTABLISHED
+    pair.wait(2, deliver=True)
+    assert pair.a.last(IkeSaDeleted).cause is Cause.LIFETIME
+    assert pair.b.last(IkeSaDeleted).cause is Cause.CLOSED_BY_PEER
+    assert not pair.a.living_spis() | pair.b.living_spis()

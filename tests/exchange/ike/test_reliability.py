@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dataplane.ike.events import Cause, ChildSaDeleted, IkeSaDeleted
+from dataplane.ike.host import Datagram
 from dataplane.ike.payloads.kinds import Payload
 from dataplane.ike.payloads.notify import Notify, NotifyType
 from dataplane.ike.payloads.opaque import OpaquePayload
@@ -223,6 +224,43 @@ def test_illegal_response_ends_the_ike_sa() -> None:
     pair.flow(f"<-- {EMPTY}")
     assert pair.a.last(IkeSaDeleted).cause is Cause.INVALID_SYNTAX
     assert not pair.a.sas + pair.b.sas
+
+
+def nonsense(pair: Pair, request: Datagram) -> Datagram:
+    """What b answers to a request, if it is out of its mind."""
+    (octets,) = pair.b.sas[0].channel.respond(pair.open(request), (OpaquePayload(payload_type=39, body=b"AUTH?"),))
+    return Datagram(octets, request.destination, request.source)
+
+
+def test_illegal_response_to_the_rekey_of_the_ike_sa_ends_it() -> None:
+    pair = Pair.established()
+    pair.a.rekey_ike()
+    pair.a.receive(nonsense(pair, pair.a.outbox.popleft()))
+    pair.flow(f"--> {DELETE}")
+    pair.flow(f"<-- {EMPTY}")
+    assert pair.a.last(IkeSaDeleted).cause is Cause.INVALID_SYNTAX
+    assert not pair.a.sas + pair.b.sas
+
+
+def test_illegal_response_to_a_rekey_that_collided_leaves_the_peers_successor() -> None:
+    pair = Pair.established()
+    pair.a.rekey_ike()
+    pair.b.rekey_ike()
+    request = pair.hold("--> CREATE_CHILD_SA { SA, Ni, KE }")
+    pair.flow("<-- CREATE_CHILD_SA { SA, Ni, KE }")
+    pair.a.receive(nonsense(pair, request))
+    pair.run()
+    assert pair.a.ike.id == pair.b.ike.id
+    assert pair.a.child.keys_in == pair.b.child.keys_out
+
+
+def test_illegal_response_to_the_delete_of_the_ike_sa_is_an_answer() -> None:
+    pair = Pair.established()
+    pair.a.delete()
+    pair.a.receive(nonsense(pair, pair.a.outbox.popleft()))
+    assert not pair.a.sas
+    assert pair.a.last(IkeSaDeleted).cause is Cause.CLOSED_HERE
+    assert pair.silent()
 
 
 def test_unprotected_errors_within_an_ike_sa_mean_nothing() -> None:

@@ -30,8 +30,9 @@ from dataplane.ike.payloads.notify import NotifyType
 from dataplane.ike.payloads.security_association import SecurityAssociation
 from dataplane.ike.payloads.traffic_selectors import TrafficSelectorsInitiator, TrafficSelectorsResponder
 from dataplane.ike.policy import Childless, ChildPolicy, IkePolicy, Mode, Peer
+from dataplane.ipsec.proposals import Proposal, SecurityProtocol
 from dataplane.ipsec.selectors import TrafficSelector
-from dataplane.ipsec.transforms import TransformType, encr
+from dataplane.ipsec.transforms import ESN, NO_ESN, Transform, TransformType, encr, integ, ke, prf
 from tests.exchange.ike.pair import (
     LEFT_PEER,
     Node,
@@ -136,6 +137,73 @@ def test_cipher_suites() -> None:
         assert pair.a.child.keys_in == pair.b.child.keys_out
         assert pair.a.child.ke is not None
         assert pair.a.child.suite.encryption == cipher
+
+
+@pytest.mark.parametrize("group", [2, 5, 14, 15, 16, 19, 20, 21, 24, 31])
+def test_groups(group: int) -> None:
+    """In IKE_SA_INIT, and with PFS in rekeys of both kinds."""
+    left = replace(LEFT_PEER, ike=IkePolicy(proposals=(ike_proposal(group),)), children=(child_policy(group),))
+    pair = Pair.established(left)
+    pair.a.rekey_child()
+    pair.run()
+    pair.b.rekey_ike()
+    pair.run()
+    pair.b.rekey_child()
+    pair.run()
+    assert pair.a.child.keys_in == pair.b.child.keys_out
+    assert pair.a.child.ke == ke(group)
+    assert pair.a.ike.suite is not None
+    assert pair.a.ike.suite.ke == ke(group)
+
+
+CHECKS = [
+    ("AUTH_HMAC_SHA1_96", "PRF_HMAC_SHA1"),
+    ("AUTH_HMAC_SHA2_256_128", "PRF_HMAC_SHA2_256"),
+    ("AUTH_HMAC_SHA2_384_192", "PRF_HMAC_SHA2_384"),
+    ("AUTH_HMAC_SHA2_512_256", "PRF_HMAC_SHA2_512"),
+    ("AUTH_HMAC_SHA2_256_128", "PRF_AES128_CMAC"),
+]
+
+
+@pytest.mark.parametrize(("check", "prf_name"), CHECKS)
+@pytest.mark.parametrize("numbers", [NO_ESN, ESN], ids=str)
+def test_integrity_checks_and_prfs(check: str, prf_name: str, numbers: Transform) -> None:
+    cbc = encr("ENCR_AES_CBC", 256)
+    ike = Proposal(protocol=SecurityProtocol.IKE, transforms=(cbc, integ(check), prf(prf_name), ke(19)))
+    esp = Proposal(protocol=SecurityProtocol.ESP, transforms=(cbc, integ(check), ke(19), numbers))
+    left = replace(LEFT_PEER, ike=IkePolicy(proposals=(ike,)), children=(replace(child_policy(), proposals=(esp,)),))
+    pair = Pair.established(left)
+    for wish in (pair.a.rekey_child, pair.b.rekey_ike, pair.b.rekey_child):
+        wish()
+        pair.run()
+    assert pair.a.child.keys_in == pair.b.child.keys_out
+    assert pair.a.child.suite.integrity == integ(check)
+    assert pair.a.child.suite.esn is (numbers is ESN)
+
+
+def test_what_is_weak_works_and_is_told() -> None:
+    """Azure's AES256/SHA256/DHGroup2/PFS2."""
+    cbc, sha256 = encr("ENCR_AES_CBC", 256), integ("AUTH_HMAC_SHA2_256_128")
+    ike = Proposal(protocol=SecurityProtocol.IKE, transforms=(cbc, sha256, prf("PRF_HMAC_SHA2_256"), ke(2)))
+    esp = Proposal(protocol=SecurityProtocol.ESP, transforms=(cbc, sha256, ke(2), NO_ESN))
+    left = replace(LEFT_PEER, ike=IkePolicy(proposals=(ike,)), children=(replace(child_policy(), proposals=(esp,)),))
+    pair = Pair.established(left)
+    pair.a.rekey_child()
+    pair.run()
+    why = "MODP_1024: a 1024-bit group is within reach of a state (RFC 8247 2.4)"
+    for node in (pair.a, pair.b):
+        assert node.last(IkeSaEstablished).objections == (why,)
+        assert [event.objections for event in node.told(ChildSaEstablished)] == [(), (why,)]  # PFS with the rekey
+
+
+def test_extended_sequence_numbers_must_be_wanted_by_both() -> None:
+    with_esn = replace(esp_proposal(19), transforms=(*esp_proposal(19).transforms[:-1], ESN))
+    right = mirrored(replace(LEFT_PEER, children=(replace(child_policy(), proposals=(with_esn,)),)))
+    pair = Pair(LEFT_PEER, right)
+    connect(pair)
+    pair.flow(f"--> {AUTH}")
+    pair.flow("<-- IKE_AUTH { IDr, AUTH, N(NO_PROPOSAL_CHOSEN) }")
+    assert "ESN" in pair.b.last(ChildSaFailed).detail
 
 
 # ---- IKE_SA_INIT ----

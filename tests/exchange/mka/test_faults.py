@@ -126,3 +126,17 @@ def test_a_restarted_member_is_back_at_once() -> None:
     lan.run(0.05)
     assert lan.secured()
     assert lan.unready == []
+
+
+def test_a_wire_that_works_again_is_used_at_once() -> None:
+    lan = pair()
+    lan.run(10)
+    lan.faults.cut.add(1)
+    lan.run(30)
+    lan.faults.cut.clear()
+    for member in lan.members:
+        member.kay.port_up(lan.now)
+        member.work()
+    lan.run(0.05)
+    assert lan.secured()
+    assert lan.unready == []

@@ -81,8 +81,11 @@ class Charon:
 
     def configure(self, connection: Settings, secrets: Settings) -> None:
         """Forget what there is, and take this connection."""
-        file = {"connections": {CONNECTION: connection}, "secrets": secrets}
-        (self._folder / "swanctl.conf").write_text(text_of(file))
+        self.configure_as_printed(text_of({"connections": {CONNECTION: connection}, "secrets": secrets}))
+
+    def configure_as_printed(self, text: str) -> None:
+        """Forget what there is, and take what a swanctl.conf says."""
+        (self._folder / "swanctl.conf").write_text(text)
         self.swanctl("--load-all", "--clear", "--noprompt")
 
     def swanctl(self, *arguments: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -102,7 +103,7 @@ def test_closed_by_either_side(rig: Rig, by_us: bool) -> None:
 
 @pytest.fixture(scope="module")
 def suspicious(strongswan: None) -> Iterator[Rig]:
-    with Rig({"cookie_threshold": 1, "cookie_threshold_ip": 1}) as made:
+    with Rig({"cookie_threshold": 1, "cookie_threshold_ip": 1, "fragment_size": 180}) as made:
         yield made
 
 
@@ -211,11 +212,21 @@ def test_identities(rig: Rig, by_us: bool, identities: tuple[Identity, Identity,
 
 
 @EITHER
-def test_fragments(rig: Rig, by_us: bool) -> None:
-    gateway = rig.prepare(MODERN, ours={"fragment_octets": 200}, theirs={"fragmentation": "force"})
+@pytest.mark.parametrize("policy", [AZURE, MODERN], ids=str)
+def test_fragments(suspicious: Rig, policy: Policy, by_us: bool) -> None:
+    rig = suspicious
+    gateway = rig.prepare(policy, ours={"fragment_octets": 200}, theirs={"fragmentation": "force"})
     rig.establish(gateway, by_us=by_us)
-    assert gateway.said[PayloadType.SKF] >= 2
     rig.pings_both_ways()
+    gateway.rekey_ike()
+    assert gateway.serve(lambda: bool(gateway.told(IkeSaRekeyed))), rig.story()
+    rig.settled()
+    rig.obey(rig.charon.rekey_child())
+    rig.settled()
+    rig.pings_both_ways()
+    assert gateway.said[PayloadType.SKF] >= 4
+    assert gateway.heard[PayloadType.SKF] >= 4
+    assert not gateway.ike.discarded - Counter({"fragment of a message that is not complete yet": 100})
 
 
 @EITHER

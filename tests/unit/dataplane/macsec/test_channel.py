@@ -6,10 +6,15 @@ from collections import deque
 
 import pytest
 
+from dataplane.crypto.secret import Secret
 from dataplane.errors import LocalError
-from dataplane.macsec.association import ReceiveSa, TransmitSa
+from dataplane.macsec.association import ReceiveSa, Sak, TransmitSa
 from dataplane.macsec.channel import ReceiveChannel, TransmitChannel
 from dataplane.macsec.controls import Controls, Generation, SciEncoding, Verification
+from dataplane.macsec.counters import Accepted
+from dataplane.macsec.events import PnExhausted, PnThresholdReached
+from dataplane.macsec.secy import SecY
+from dataplane.macsec.suites import GCM_AES_128
 from dataplane.wire.sectag import SecTag
 from tests.unit.dataplane.macsec.pair import A_SCI, make_sak
 
@@ -129,3 +134,22 @@ def test_what_a_receive_channel_refuses() -> None:
         channel.raise_pn(1, lowest_pn=1 << 32)
     with pytest.raises(LocalError, match="8 octets, not 0"):
         ReceiveChannel(b"", controls())
+
+
+def test_pns_are_skipped_forward_alone() -> None:
+    secy = SecY(bytes(7) + b"\1")
+    with pytest.raises(LocalError, match="no transmit SA"):
+        secy.transmit.skip_pns(0, 5)
+    secy.transmit.create_sa(0, Sak(suite=GCM_AES_128, key=Secret(bytes(16))))
+    secy.transmit.enable_sa(0)
+    secy.transmit.skip_pns(0, 1000)
+    outcome = secy.protect_frame(bytes(64))
+    assert isinstance(outcome, Accepted)
+    assert int.from_bytes(outcome.octets[16:20], "big") == 1000
+    for wrong in (1000, 1 << 32):
+        with pytest.raises(LocalError, match="next PN is 0x3e9"):
+            secy.transmit.skip_pns(0, wrong)
+    secy.transmit.skip_pns(0, GCM_AES_128.greatest_pn)
+    assert isinstance(secy.protect_frame(bytes(64)), Accepted)
+    assert [type(event) for event in iter(secy.next_event, None)] == [PnThresholdReached, PnExhausted]
+    assert not isinstance(secy.protect_frame(bytes(64)), Accepted)

@@ -13,6 +13,7 @@ from lab.model.expectation import Expectation, Layer
 from lab.model.link import Interface, Link, Tag
 from lab.model.roles import Role
 from lab.model.topology import Node, Topology
+from tests.lab.stage import gateways
 
 COUNTER = itertools.count()
 
@@ -95,3 +96,14 @@ def test_nothing_to_send_between_is_an_error() -> None:
     )  # fmt: skip
     with pytest.raises(InputError, match=r"t\.yaml: no traffic and no links"):
         plan_canaries(empty, entropy)
+
+
+def test_each_tunnel_is_crossed_by_itself_both_ways_up_to_its_mtu() -> None:
+    topology = gateways(mtu=1300)
+    canaries = plan_canaries(topology, entropy)
+    inner = [each for each in canaries if str(each.target.address).startswith("10.9.0.")]
+    assert {(each.source.node, each.target.node) for each in inner} == {("a", "b"), ("b", "a")}
+    assert {each.transport for each in inner} == {Transport.ICMP}
+    assert max(each.payload_octets for each in inner) == 1300 - 28
+    # No canary of the path is longer than a tunnel takes.
+    assert max(each.payload_octets for each in canaries if each.transport is not Transport.TCP) == 1300 - 28

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -191,3 +193,32 @@ def test_appending_what_could_not_be_read_writes_nothing(tmp_path: Path) -> None
     assert len(keylog.read(path)) == 1
     with pytest.raises(InputError, match="the key log cannot be written"):
         keylog.append(tmp_path / "no" / "folder", CAK)
+
+
+def test_what_a_full_disk_does_not_take_leaves_no_half_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "keys.jsonl"
+    keylog.append(path, CAK)
+    before = path.read_bytes()
+    real = os.write
+    written: list[int] = []
+
+    def write_a_bit(descriptor: int, octets: bytes) -> int:
+        if written:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written.append(real(descriptor, octets[:10]))
+        return written[0]
+
+    monkeypatch.setattr(os, "write", write_a_bit)
+    with pytest.raises(InputError, match="No space left"):
+        keylog.append(path, SAK)
+    monkeypatch.undo()
+    assert path.read_bytes() == before
+
+
+def test_a_cak_may_say_where_it_is_used(tmp_path: Path) -> None:
+    said, unsaid = keylog.read(write(tmp_path, {**CAK, "segment": "ce--msee1"}, CAK))
+    assert isinstance(said, MkaCak)
+    assert isinstance(unsaid, MkaCak)
+    assert (said.segment, unsaid.segment) == ("ce--msee1", None)
+    with pytest.raises(InputError, match="`segment` must be text"):
+        keylog.read(write(tmp_path, {**CAK, "segment": 7}))

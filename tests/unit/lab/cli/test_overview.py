@@ -41,7 +41,7 @@ def status(**changes: Any) -> dict[str, Any]:
         {"segment": "ce--b", "ends": ["ce:z", "b:x"], "macsec": None, "expect": None, "capture": None},
     ]  # fmt: skip
     whole = {"lab": "x", "state": "up", "since": 0.0, "source": "x.yaml", "nodes": nodes, "segments": segments}
-    return whole | {"events_unwritten": 0} | changes
+    return whole | {"events_unwritten": 0, "spliced": []} | changes
 
 
 def test_what_matters_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,5 +64,5 @@ def test_a_secy_that_sends_nothing_yet(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_events_that_are_not_on_file_are_owned_up_to(capsys: pytest.CaptureFixture[str]) -> None:
-    print_status(status(events_unwritten=3))
+    print_status(status(events_unwritten=3, spliced=["a--ce"]))
     assert "3 events could not be written" in capsys.readouterr().err

@@ -10,7 +10,8 @@ from lab.topology.operations import CreateNamespace, GenerateSecret
 from lab.topology.plan import plan
 from tests.lab.topologies import chain
 
-SHIPPED = sorted((Path(__file__).parents[4] / "topologies").glob("*.yaml"))
+ROOT = Path(__file__).parents[4]
+SHIPPED = [*sorted((ROOT / "topologies").glob("*.yaml")), ROOT / "tests" / "golden" / "plans" / "impaired.yaml"]
 
 
 def test_plain_nodes() -> None:
@@ -30,7 +31,8 @@ def test_nothing_is_lost_doubled_or_put_in_another_order(path: Path) -> None:
     assert [operation for phase in cut for operation in phase.operations] == operations
     for phase in cut:
         kinds = (
-            phase.wired, phase.captures, phase.drivers, phase.secured, phase.tunnels, phase.speakers, phase.awaited,
+            phase.wired, phase.captures, phase.impaired, phase.drivers, phase.secured, phase.tunnels, phase.speakers,
+            phase.awaited,
         )  # fmt: skip
         assert sum(bool(kind) for kind in kinds) == 1, "a phase is of one kind, so its order is kept"
         assert sum(map(len, kinds)) == len(phase.operations)

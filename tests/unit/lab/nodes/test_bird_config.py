@@ -23,6 +23,7 @@ def neighbor(node: str = "msee-1", **fields: object) -> Neighbor:
         "local_address": IPAddress("172.16.0.1"),
         "asn": 12076,
         "segment": "ce--msee-1",
+        "tunnel": None,
         "device": "link1",
         "password": None,
         "bfd": False,
@@ -97,6 +98,20 @@ def test_a_route_for_the_kernel_alone_is_not_bird_s() -> None:
 
 def test_a_preference_that_was_changed() -> None:
     assert "bgp_local_pref = 50;" in render(speaker(neighbor()), {}, {"msee-1": 50}, {})
+
+
+def test_a_session_that_is_not_to_be() -> None:
+    text = render(speaker(neighbor(), neighbor("ce")), {}, {}, {}, {"ce"})
+    assert text.count("disabled;") == 1
+    assert text.index("p_ce") < text.index("disabled;")
+
+
+def test_sessions_through_several_tunnels() -> None:
+    both = (neighbor("far", tunnel="tunnel-1", segment=None), neighbor("far", tunnel="tunnel-2", segment=None))
+    assert [each.name for each in both] == ["far/tunnel-1", "far/tunnel-2"]
+    assert [session_name(each.name) for each in both] == ["p_far__tunnel_1", "p_far__tunnel_2"]
+    assert all(each.is_called("far") and each.is_late for each in both)
+    assert not both[0].is_called("far/tunnel-2")
 
 
 def test_a_session_is_no_word_of_bird_s() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab.errors import MachineError
 from lab.host.channel import Channel
 from lab.nodes.line import Line
 
@@ -41,6 +42,13 @@ def test_a_driver_that_is_told_to_stop_does_not_wait_for_keys(ends: tuple[Channe
         Line("ce", ours).write_keys([{"an": 0}])
 
 
+def test_a_key_that_cannot_be_written_down_is_the_end_of_the_driver(ends: tuple[Channel, Channel]) -> None:
+    ours, theirs = ends
+    theirs.send({"type": "key-not-written", "why": "the disk is full"})
+    with pytest.raises(MachineError, match="a key is not used, since it cannot be written down: the disk is full"):
+        Line("ce", ours).write_keys([{"an": 0}])
+
+
 def test_events_and_answers_bear_their_names(ends: tuple[Channel, Channel]) -> None:
     ours, theirs = ends
     line = Line("ce", ours)
@@ -52,3 +60,19 @@ def test_events_and_answers_bear_their_names(ends: tuple[Channel, Channel]) -> N
         {"type": "reply", "id": 3, "result": [1]},
         {"type": "reply", "id": 4, "error": "no"},
     ]
+
+
+def test_keys_that_were_handed_in_may_be_on_file_before_they_are_waited_for(ends: tuple[Channel, Channel]) -> None:
+    ours, theirs = ends
+    line = Line("ce", ours)
+    line.await_keys()  # there are none
+    line.hand_in_keys([{"an": 0}])
+    theirs.send({"type": "key-written"})
+    theirs.send({"type": "status", "id": 1})
+    assert line.receive() == {"type": "status", "id": 1}
+    line.await_keys()
+    line.hand_in_keys([{"an": 1}])
+    theirs.send({"type": "key-written"})
+    line.await_keys()
+    assert [theirs.receive(), theirs.receive()] == [{"type": "key", "record": {"an": number}} for number in (0, 1)]
+    assert not line.has_waiting

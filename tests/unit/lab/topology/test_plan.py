@@ -11,6 +11,7 @@ from lab.model.topology import Topology
 from lab.topology.load import load, loads
 from lab.topology.operations import (
     AddAddress,
+    AddBackstop,
     AddRoute,
     AddTunnelRoute,
     BringUp,
@@ -29,7 +30,8 @@ from lab.topology.plan import plan
 from lab.topology.render import as_document, as_text
 
 ROOT = Path(__file__).parents[4]
-FILES = [*sorted((ROOT / "topologies").glob("*.yaml")), ROOT / "tests/golden/plans/dual-stack.yaml"]
+GOLDEN = ROOT / "tests/golden/plans"
+FILES = [*sorted((ROOT / "topologies").glob("*.yaml")), GOLDEN / "dual-stack.yaml", GOLDEN / "impaired.yaml"]
 
 
 @pytest.fixture(params=FILES, ids=lambda path: path.stem)
@@ -72,7 +74,7 @@ def test_whatever_an_operation_touches_was_made_before_it(topology: Topology) ->
             case StartDriver(node=node):
                 assert node in nodes
                 driven.add(node)
-            case SetSysctl() | AddRoute():
+            case SetSysctl() | AddRoute() | AddBackstop():
                 assert operation.node in nodes
 
 
@@ -123,6 +125,8 @@ def test_what_is_meant_for_a_tunnel_is_routed_into_it_before_a_wire_comes_up(top
         (o.node, o.destination, device) for o in operations if isinstance(o, AddTunnelRoute) for device in o.devices
     }
     ends = [end for connection in topology.connections for end in connection.ends]
+    shared = {(o.node, o.destination) for o in operations if isinstance(o, AddTunnelRoute) and len(o.devices) > 1}
+    assert {(o.node, o.destination) for o in operations if isinstance(o, AddBackstop)} == shared
     assert routed == {(end.node, prefix, end.device) for end in ends for prefix in end.peer_prefixes}
 
 

@@ -15,7 +15,7 @@ from lab.topology.written import Written
 FOLDER = Path(__file__).parents[4] / "topologies"
 RECORDS: tuple[type[Written], ...] = (
     raw.RawTopology, raw.RawNode, raw.RawLink, raw.RawMacsec, raw.RawConnection, raw.RawConnectionEnd,
-    raw.RawIpsecPolicy, raw_bgp.RawBgp, raw_bgp.RawNeighbor,
+    raw.RawIpsecPolicy, raw.RawImpairments, raw.RawImpairment, raw_bgp.RawBgp, raw_bgp.RawNeighbor,
     *(kind for kind in vars(raw_azure).values() if isinstance(kind, type) and issubclass(kind, Written)),
 )  # fmt: skip
 KEYS = [name for kind in RECORDS for name in kind.model_fields]
