@@ -179,7 +179,8 @@ def test_captures_hold_the_first_frame(bench: Bench) -> None:
     bench.ok("down")
     from lab.capture.source import open_capture
 
-    frames = list(open_capture(bench.folder() / "captures" / "n0--n1.pcapng"))
+    with open_capture(bench.folder() / "captures" / "n0--n1.pcapng") as capture:
+        frames = list(capture)
     assert [frame.octets[12:14].hex() for frame in frames[:4]] == ["0806", "0806", "0800", "0800"]
     assert len([frame for frame in frames if frame.octets[12:14] == b"\x08\x00"]) == 4
 
