@@ -61,7 +61,7 @@ def prove_command(
         if html or junit or rules:
             raise click.UsageError("--watch prints lines as it goes on; --html, --junit and --rules are for one proof")
         return watch(name, timeout, pause, rounds, as_json=as_json)
-    from lab.holder import caks
+    from lab.coverage.caks import on_file
     from lab.holder.client import Client
     from lab.holder.labs import choose
     from lab.holder.proof import keys_on_file, prove
@@ -70,6 +70,6 @@ def prove_command(
     folder = choose(name)
     with Client(folder) as client:
         report = prove(client, load(folder.topology), timeout, with_saks=with_saks)
-    if not with_saks and (segments := sorted(caks.on_file(keys_on_file(folder)))):
+    if not with_saks and (segments := sorted(on_file(keys_on_file(folder)))):
         note(f"from CAK and CKN alone: {', '.join(segments)}")
     return hand_out(report, Renderings(html=html, junit=junit, as_json=as_json, rules=rules), folder.topology)

@@ -75,7 +75,7 @@ class Streams(Generic[Who]):
                 runs.remove(run)
             elif begin < 0 <= begin + len(payload):
                 runs.remove(run)
-                if begin + len(payload) <= run.length and -begin < back:
+                if begin + len(payload) <= run.length and -begin <= back:
                     behind, back = run, -begin
         new = payload[front:back]
         joined = self._run(sequence + front, new, who)
@@ -99,7 +99,9 @@ class Streams(Generic[Who]):
         start = right.start + right.length - length & 0xFFFFFFFF
         joined = Run(start, length, head, tail, left.first, right.last)
         across = self._tokens.found_in(left.tail + right.head)
-        if not across or self._tokens.are_in(left.tail) or self._tokens.are_in(right.head):
+        if across:
+            across -= self._tokens.found_in(left.tail) | self._tokens.found_in(right.head)
+        if not across:
             return joined, ()
         return joined, (Across(left.last, across), Across(right.first, across))
 

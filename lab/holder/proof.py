@@ -23,7 +23,6 @@ from lab.capture.keys import Key
 from lab.coverage.document import Report
 from lab.coverage.proof import Proof, SentCanary, examine_lab
 from lab.errors import CheckFailedError
-from lab.holder import caks
 from lab.holder.client import Client
 from lab.host.entering import Entrance
 from lab.host.processes import fork
@@ -95,9 +94,10 @@ def prove(client: Client, topology: Topology, timeout: float, *, with_saks: bool
         canaries=tuple(_sent(each) for each in outcomes),
         minimum_frames=LEAST_FRAMES,
         dropped={each.segment: each.dropped for each in captured if each.dropped},
+        with_saks=with_saks,
     )
     keep(client.folder.proof, proof)
-    keys = keys_to_judge_by(client.folder, topology, with_saks=with_saks)
+    keys = keys_on_file(client.folder)
     return examine_lab(topology, {each.segment: each.path for each in captured}, keys, proof)
 
 
@@ -107,12 +107,6 @@ def keep(path: Path, proof: Proof) -> None:
     new.touch(mode=0o600)
     new.write_text(json.dumps(proof.as_json()) + "\n")
     new.replace(path)
-
-
-def keys_to_judge_by(folder: LabFolder, topology: Topology, *, with_saks: bool = False) -> Sequence[Key]:
-    """The keys of a lab's key log; where a link's CAKs are on file, without its SAKs unless `with_saks`."""
-    keys = keys_on_file(folder)
-    return keys if with_saks else caks.without_saks(keys, topology, caks.on_file(keys))
 
 
 def keys_on_file(folder: LabFolder) -> Sequence[Key]:
