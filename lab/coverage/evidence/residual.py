@@ -32,6 +32,7 @@ _EXCHANGES: Final = {34: "IKE_SA_INIT", 35: "IKE_AUTH", 36: "CREATE_CHILD_SA", 3
 _HEAD: Final = 46  # Ethernet, IPv4, UDP, SPI: what a run looks at
 _STARTS: Final = {link.LINUX_SLL: 16, link.LINUX_SLL2: 20, link.BSD_LOOPBACK: 4, link.OPENBSD_LOOPBACK: 4}
 _REACH: Final = 72  # the same in IPv6, and what makes it a multiple of 8
+_TELLING: Final = 256  # behind a stack of tags and IPv6 with ESP in UDP, there is nothing more to read
 _EXTENSIONS: Final = np.array([0, 43, 44, 60])
 
 
@@ -59,7 +60,7 @@ class Residue:
         for length in np.flatnonzero(counts).tolist():
             self.lengths[length] = self.lengths.get(length, 0) + int(counts[length])
         for start, end in zip(burst.starts[speakers].tolist(), burst.ends[speakers].tolist(), strict=True):
-            self._head(burst.data[start : min(end, start + _REACH)], link.ETHERNET)
+            self._head(burst.data[start : min(end, start + _TELLING)], link.ETHERNET)
 
     def merge(self, other: Residue) -> None:
         """Add what the part that follows has shown."""
@@ -177,8 +178,10 @@ def _marks(heads: NDArray[np.void]) -> tuple[NDArray[np.uint64], NDArray[np.bool
     ported = (protocol == 6) | (protocol == 17) | (protocol == 50)
     form = np.where(version4, 2, np.where(version6, 5, np.where(octets[:, 14] & _SC, 1, 0)))
     form = form + (version4 | version6) * (ported.astype(np.int64) + natt)
-    parts = (heads.view("<u8").reshape(-1, _REACH // 8) & _FORMS[form]) * _ODD
-    marks: NDArray[np.uint64] = parts.sum(axis=1, dtype=np.uint64) + form.astype(np.uint64)
+    marks: NDArray[np.uint64] = form.astype(np.uint64)
+    for part in (heads.view("<u8").reshape(-1, _REACH // 8) & _FORMS[form]).T:
+        marks = (marks ^ part) * _ODD  # so that a difference anywhere comes to one everywhere
+        marks ^= marks >> np.uint64(29)
     extended = version6 & np.isin(protocol, _EXTENSIONS)
     return marks, (version4 | version6 | (ether == 0x88E5)) & ~extended
 
@@ -196,7 +199,7 @@ _FORMS: Final = np.array([
       for end, more in ((34, ()), (38, ()), (38, range(42, 46)))),
     *(_form(range(14), (20,), range(22, end), more) for end, more in ((54, ()), (58, ()), (58, range(62, 66)))),  # IPv6
 ])  # fmt: skip
-_ODD: Final = np.array([0x9E3779B97F4A7C15 * (2 * place + 1) % (1 << 64) for place in range(_REACH // 8)], np.uint64)
+_ODD: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
 def _key(octets: bytes) -> bytes:
