@@ -75,7 +75,7 @@ class Streams(Generic[Who]):
                 runs.remove(run)
             elif begin < 0 <= begin + len(payload):
                 runs.remove(run)
-                if begin + len(payload) <= run.length and -begin < back:
+                if begin + len(payload) <= run.length and -begin <= back:
                     behind, back = run, -begin
         new = payload[front:back]
         joined = self._run(sequence + front, new, who)
