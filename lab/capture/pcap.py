@@ -50,29 +50,32 @@ class PcapReader:
     def bursts(self) -> Iterator[Burst]:
         """The frames, as many at a time as the window holds."""
         window = self._window
-        unpack = struct.Struct(self._order + "I").unpack_from
+        captured_of = struct.Struct(self._order + "8xI").unpack_from
         position = 24
         while window.need(position, _HEAD):
             data, room, position = window.data, len(window.data), 0
-            starts = []
-            while position + _HEAD <= room:
-                end = position + _HEAD + unpack(data, position + 8)[0]
+            records: list[int] = []
+            keep, last = records.append, room - _HEAD
+            while position <= last:
+                end = position + _HEAD + captured_of(data, position)[0]
                 if end > room:
                     break
-                starts.append(position + _HEAD)
+                keep(position)
                 position = end
-            if starts:
-                yield from self._burst(data, starts)
+            if records:
+                yield from self._burst(data, records)
                 continue
             captured, original = struct.unpack_from(self._order + "II", data, 8)
             self._check(0, captured, original)
             window.need(0, _HEAD + captured)
 
-    def _burst(self, data: bytes, starts: list[int]) -> Iterator[Burst]:
-        """The whole records whose frames start there; refuses the first of them that cannot be."""
+    def _burst(self, data: bytes, records: list[int]) -> Iterator[Burst]:
+        """The whole records that start there; refuses the first of them that cannot be."""
         window = self._window
-        at = np.array(starts, np.int64)
-        heads = np.frombuffer(data, np.uint8)[at[:, None] + np.arange(-_HEAD, 0)].view(self._order + "u4")
+        at = np.array(records, np.int64)
+        heads = np.ndarray(len(data) - _HEAD + 1, f"V{_HEAD}", data, strides=(1,))[at]
+        at += _HEAD
+        heads = heads.view(self._order + "u4").reshape(-1, 4)
         seconds, fraction, captured, originals = heads.astype(np.int64).T
         impossible = np.flatnonzero((captured > originals) | (captured > MOST_OCTETS))
         good = int(impossible[0]) if len(impossible) else len(at)
@@ -90,7 +93,7 @@ class PcapReader:
             [origin],
         )
         if good < len(at):
-            self._check(starts[good] - _HEAD, int(captured[good]), int(originals[good]))
+            self._check(records[good], int(captured[good]), int(originals[good]))
 
     def _check(self, position: int, captured: int, original: int) -> None:
         if captured > original or captured > MOST_OCTETS:

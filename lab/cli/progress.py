@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-_PAUSE = 0.1  # seconds between two looks of the bar
+PAUSE = 0.1  # seconds between two looks of the bar
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def octets_bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
         def advance(octets: int) -> None:
             nonlocal drawn
             progress.advance(task, octets)
-            if time.monotonic() - drawn >= _PAUSE:
+            if time.monotonic() - drawn >= PAUSE:
                 progress.refresh()
                 drawn = time.monotonic()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,9 +61,15 @@ def stats(connection: str | None, lab_name: str | None, as_json: bool) -> None:
     print_table(columns, [
         (end.connection, end.node, end.status["egress_octets"], end.status["egress_packets"],
          end.status["ingress_octets"], end.status["ingress_packets"],
-         ", ".join(f"{reason} {count}" for reason, count in end.status["discarded"].items()) or 0)
+         ", ".join(f"{reason} {count}" for reason, count in _not_passed(end.status).items()) or 0)
         for end in found
     ])  # fmt: skip
+
+
+def _not_passed(status: Mapping[str, Any]) -> dict[str, int]:
+    """What was discarded by reason, and what was more than the gateway's size lets through."""
+    over = {"OverGatewaySize": status["over_limit"]} if status["over_limit"] else {}
+    return {**status["discarded"], **over}
 
 
 @vpn_command.command("rekey")
@@ -248,6 +255,7 @@ def _code(found: list[End]) -> ExitCode:
 
 _COUNTED = (
     "egress_octets", "egress_packets", "ingress_octets", "ingress_packets", "discarded", "errors_sent", "unsent",
+    "over_limit",
     "children", "device_counters", "connects", "failures", "last_connected",
 )  # fmt: skip
 

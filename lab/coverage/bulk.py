@@ -86,7 +86,7 @@ class Bulk:
             self._observer.seen.collected.ledger.run(sa.identity, burst, rows, run.numbers[places], uses, labels)
 
     def _is_near(self, run: Run) -> bool:
-        if not run.guessed:
+        if not run.guessed or not len(run.numbers):
             return True
         at = self._number(run)
         return int(run.numbers.min()) > at - _NEAR and int(run.numbers.max()) < at + _NEAR

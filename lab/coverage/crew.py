@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     _Connection: TypeAlias = "Connection[object, object]"
 
-_ROOM: Final = 1 << 23  # octets of a window that are shared; a longer one is looked at here
+ROOM: Final = 1 << 23
+"""Octets of a window that are shared with a worker; a longer one is looked at here."""
 _PATIENCE: Final = 5.0  # seconds for a worker to end by itself
 
 Chosen: TypeAlias = tuple[Burst, Column | None]
@@ -82,7 +83,7 @@ class _Crew:
         context = multiprocessing.get_context("fork")
         try:
             for _ in range(self._count):
-                room = mmap(-1, _ROOM)
+                room = mmap(-1, ROOM)
                 ours, theirs = context.Pipe()
                 others = [ours, *(worker.connection for worker in self._workers)]
                 process = context.Process(target=_work, args=(self._fast, theirs, room, others), daemon=True)
@@ -121,7 +122,7 @@ class _Crew:
     def _order(self, turn: int, chosen: Chosen, state: State) -> _Ordered:
         burst, rows = chosen
         worker = self._workers[turn]
-        if len(burst.data) > _ROOM:
+        if len(burst.data) > ROOM:
             return _Ordered(chosen, None)
         worker.room[: len(burst.data)] = burst.data
         columns = (burst.starts, burst.ends, burst.lengths, burst.times)

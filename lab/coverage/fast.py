@@ -119,7 +119,7 @@ class Fast:
                 uses = sealed.uses(sa, here, numbers)
                 opened.runs.append(Run("macsec", sa.index, False, sa.xpn, sealed.rows[here], numbers, uses))
                 good.append(here)
-        return np.concatenate(good)
+        return np.sort(np.concatenate(good))
 
     def _internet(
         self, data: bytes, net: Internet, rows: Column, state: Sequence[int], opened: Opened, *, inside: bool

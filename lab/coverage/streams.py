@@ -99,7 +99,9 @@ class Streams(Generic[Who]):
         start = right.start + right.length - length & 0xFFFFFFFF
         joined = Run(start, length, head, tail, left.first, right.last)
         across = self._tokens.found_in(left.tail + right.head)
-        if not across or self._tokens.are_in(left.tail) or self._tokens.are_in(right.head):
+        if across:
+            across -= self._tokens.found_in(left.tail) | self._tokens.found_in(right.head)
+        if not across:
             return joined, ()
         return joined, (Across(left.last, across), Across(right.first, across))
 

@@ -7,9 +7,11 @@ of an answer has a space behind it and the others a hyphen; a line that begins w
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import os
 import re
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -29,6 +31,7 @@ _NUMBERED: Final = re.compile(r"(\d{4})([- ])(.*)")
 
 # From here on a number says that a command was refused.
 _RUNTIME_ERROR: Final = 8000
+_PR_SET_PDEATHSIG: Final = 1
 
 
 class BirdError(WireproofError):
@@ -64,6 +67,7 @@ def start_bird(executable: str, node: str, place: Place, log: Path) -> int:
 
 def _become(executable: str, node: str, place: Place) -> None:
     place.enter()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # not without whoever keeps it
     arguments = ["bird", "-f", "-c", str(config_path(node)), "-s", str(socket_path(node))]
     os.execv(executable, arguments)  # noqa: S606 - a program of the system's, without a shell
 

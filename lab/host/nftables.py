@@ -7,17 +7,14 @@ one does without the command, too.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
 from typing import Final
 
 from lab.errors import MachineError
+from lab.host.programs import NFT_OF_WIRES
 
-_FIX: Final = "sudo apt-get install nftables"
-_ELSEWHERE: Final = "/usr/sbin:/sbin"  # where it lies, and where the PATH of a user without privilege does not look
 _GLANCE: Final = 0.001  # seconds between two looks at whether the command has ended
 
 Meanwhile = Callable[[], None]
@@ -69,9 +66,11 @@ def _table(device: str) -> str:
 
 
 def _command() -> str:
-    found = shutil.which("nft", path=f"{os.environ.get('PATH', '')}:{_ELSEWHERE}")
+    found = NFT_OF_WIRES.find()
     if found is None:
-        raise MachineError("there is no nft command, by which one gets between the ends of a wire", fix=_FIX)
+        raise MachineError(
+            "there is no nft command, by which one gets between the ends of a wire", fix=NFT_OF_WIRES.fix
+        )
     return found
 
 

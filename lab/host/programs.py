@@ -46,6 +46,7 @@ class Program:
 
 BIRD: Final = Program(command="bird", package="bird2", use="`bgp:`")
 NFT: Final = Program(command="nft", package="nftables", use="network security groups or circuits")
+NFT_OF_WIRES: Final = Program(command="nft", package="nftables", use="impairments")
 
 
 def check_programs(topology: Topology) -> None:
@@ -58,3 +59,5 @@ def check_programs(topology: Topology) -> None:
         BIRD.path()
     if topology.resources.security_groups or topology.resources.circuits:
         NFT.path()
+    if any(link.impairments is not None for link in topology.links):
+        NFT_OF_WIRES.path()

@@ -14,9 +14,7 @@ from dataplane.wire.ethernet import HEADER_OCTETS, TAG_OCTETS
 from lab.errors import InputError
 from lab.host.channel import Channel, Message
 from lab.model.topology import Node, Topology
-from lab.nodes.gateway import Gateway
 from lab.nodes.line import Line
-from lab.nodes.link_end import LinkEnd
 from lab.nodes.loop import Loop
 from lab.nodes.part import Part
 
@@ -57,9 +55,13 @@ class _Driver:
         """Open everything; parts begin to work when the keys are on file."""
         ends = [(link, end) for link, end in topology.interfaces(self._node.name) if end.controlled_device]
         clear, wire = _work_space(max((end.wire_mtu for _, end in ends), default=HEADER_OCTETS))
+        if ends:
+            from lab.nodes.link_end import LinkEnd  # a node pays for the engines that it has
         for link, end in ends:
             self._parts.append(LinkEnd(link, end, secrets, self.line, clear, wire))
         if topology.tunnels(self._node.name):
+            from lab.nodes.gateway import Gateway
+
             self._parts.append(Gateway(self._node.name, topology, secrets, self.line))
         self.line.write_keys(record for part in self._parts for record in part.key_records)
         for part in self._parts:

@@ -50,6 +50,7 @@ def connection_status(keying: Keying, name: str, now: float) -> Status:
         "discarded": {str(reason): count for reason, count in sorted(counters.discarded.items())},
         "errors_sent": counters.errors_sent,
         "unsent": tunnel.unsent,
+        "over_limit": tunnel.over_limit,
         "device_counters": tunnel.tun.counters.as_dict(),
     }
 

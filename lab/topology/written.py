@@ -10,7 +10,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 class Written(BaseModel):
     """A record as it is written."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    # Deferred, because each record would else be built once for itself and once more for the one that holds it.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 def _listed(value: object) -> object:

@@ -41,9 +41,9 @@ sys.exit(code)
 
 @dataclass
 class Program:
-    """A command line and what its runs took.
+    """A command line and what its runs took; `busy` are seconds of all processors.
 
-    `busy` are seconds of all processors together. `peak` is in MB: its own, and that of the largest of its children.
+    `peak` is in MB: its own, and that of the largest of its children.
     """
 
     name: str

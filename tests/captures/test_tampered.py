@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from lab.capture.frame import Frame
 from lab.coverage import census
 from lab.coverage.classify import ethernet
-from lab.coverage.document import Severity
+from lab.coverage.document import Severity, Verdict
+from lab.coverage.examine import Manner, examine
 from lab.coverage.findings import collect
 from lab.coverage.observe import Observation
+from lab.coverage.segment import Segment
 from lab.coverage.sight import FRAGMENT
-from tests.captures.cases import NAMES, flip, frames_of, keys_of, observe, renumber
+from tests.captures.cases import NAMES, flip, frames_of, keys_of, observe, renumber, write_pcap
 
 EAPOL_TYPE = 15
 
@@ -76,6 +79,28 @@ def test_a_flipped_bit_in_each_frame(name: str) -> None:
     for frame in frames_of(name):
         for bit in bits(frame, 3, name):
             check(name, frame.number, bit)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("third", range(3))
+def test_a_tampered_copy_of_each_capture(name: str, third: int, tmp_path: Path) -> None:
+    """Every third protected frame has a bit flipped, in a file: those are named, by one process and by two."""
+    frames = list(frames_of(name))
+    flipped, allowed = set(), set()
+    for place, frame in enumerate(frame for frame in frames_of(name) if bits(frame, 1, name)):
+        if place % 3 == third:
+            flipped.add(frame.number)
+            allowed |= datagram(frames, frame)
+            frames[frame.number - 1] = flip(frame, bits(frame, 1, f"{name} {third}")[0])
+    plain = named(observe(frames_of(name), keys_of(name)))
+    path = write_pcap(tmp_path / "tampered.pcap", frames)
+    for workers in (1, 2):
+        report = examine([Segment(name=name, capture=path)], keys_of(name), Manner(workers=workers))
+        found = {number for finding in report.segments[0].findings for number in finding.frames if finding.bears
+                 and finding.severity is not Severity.INFO}  # fmt: skip
+        assert flipped <= found
+        assert found <= allowed | plain
+        assert report.verdict is not Verdict.PROVEN or not flipped, "a flipped SPI is of an SA without a key"
 
 
 def headers() -> Iterator[tuple[str, int]]:

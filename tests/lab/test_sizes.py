@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -79,3 +80,37 @@ def test_thirty_tunnels_are_all_proven(bench: Bench) -> None:
         row for row in json.loads(bench.ok("vpn", "stats", "--json")) if row["ingress_octets"] and row["egress_octets"]
     ]
     assert len(used) == 60, "a canary went through each tunnel, each way"
+
+
+FLOOD = """
+import socket, time
+port, end, count = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), time.monotonic() + 3, 0
+while time.monotonic() < end:
+    for _ in range(100):
+        port.sendto(bytes(1300), ("169.254.21.{host}", 9000))
+    count += 100
+print(count)
+"""
+_MOST_SECONDS = 30.0
+
+
+@pytest.mark.parametrize("outward", [True, False], ids=["from-azure", "to-azure"])
+def test_no_more_passes_than_the_size_lets_through(bench: Bench, outward: bool) -> None:
+    """The least size there is, so that a slow machine sends more than it lets through."""
+    path = bench.topologies / "many-tunnels.yaml"
+    path.write_text(many_tunnels(1, "Basic"))
+    bench.ok("up", str(path))
+    began = time.monotonic()
+    sender, host = ("vnet-gateway", "1") if outward else ("vpn-device", "2")
+    sent = int(bench.ok("exec", sender, "--", "python3", "-c", FLOOD.replace("{host}", host)))
+    rows = {row["node"]: row for row in json.loads(bench.ok("vpn", "stats", "--json"))}
+    seconds = time.monotonic() - began
+    assert seconds < _MOST_SECONDS
+    most = 100e6 / 8 * seconds * 1.02 + 300_000
+    if outward:
+        assert rows["vnet-gateway"]["egress_octets"] < most
+        assert sent * 1328 > most, "the machine sends less than the size lets through, so nothing is shown"
+    else:
+        passed = rows["vnet-gateway"]["device_counters"]["sent_octets"]
+        assert rows["vnet-gateway"]["over_limit"] > 0
+        assert passed < most

@@ -14,7 +14,7 @@ import pytest
 
 from dataplane.batch import Batch
 from lab.errors import MachineError
-from lab.host import nftables
+from lab.host import nftables, programs
 from lab.host.packet import open_packet_socket
 from lab.host.splice import SplicedEnd
 from tests.lab.isolated import isolated
@@ -161,7 +161,7 @@ def test_without_nft_it_is_said_what_is_missing_and_nothing_is_left() -> None:
     def work(pair: Pair) -> object:
         before = trace(pair)
         os.environ["PATH"] = ""
-        nftables._ELSEWHERE = ""  # type: ignore[misc]
+        programs._PLACES = ()  # type: ignore[misc, assignment]
         try:
             spliced(pair, "a")
         except MachineError as error:
@@ -171,7 +171,8 @@ def test_without_nft_it_is_said_what_is_missing_and_nothing_is_left() -> None:
 
     said, clean = world(LINKS["macsec"], work)
     assert said == (
-        "there is no nft command, by which one gets between the ends of a wire\n  fix: sudo apt-get install nftables"
+        "there is no nft command, by which one gets between the ends of a wire\n"
+        "  fix: sudo apt-get install --no-install-recommends nftables"
     )
     assert clean
 

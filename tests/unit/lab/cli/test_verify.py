@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
+from lab.cli import progress
 from lab.cli.main import run
 from lab.cli.verify import segment_names
 from tests.captures.cases import key_log_of, path_of
@@ -96,3 +99,71 @@ def test_segments_are_named_after_their_files() -> None:
         "ce--msee1", "x.y", "z", "plain"
     ]  # fmt: skip
     assert segment_names([Path("a/x.pcap"), Path("b/x.pcap"), Path("y.pcap")]) == ["a/x.pcap", "b/x.pcap", "y"]
+
+
+def test_workers_change_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [str(path_of(MACSEC)), "--keys", str(key_log_of(MACSEC)), "--json"]
+    documents = []
+    for workers in ("1", "2"):
+        code, out, err = verify(capsys, *words, "--workers", workers)
+        assert (code, err) == (0, "")
+        documents.append(json.loads(out) | {"provenance": None})
+    assert documents[0] == documents[1]
+
+
+def test_a_filter_leaves_frames_out_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [str(path_of(CLEAR)), "--keys", str(key_log_of(CLEAR)), "--json", "--filter", "udp port 4500"]
+    code, out, _ = verify(capsys, *words)
+    (segment,) = json.loads(out)["segments"]
+    assert (code, segment["verdict"], segment["frames"]) == (0, "proven", 6)
+    assert (segment["filter"], segment["excluded"]) == ("udp port 4500", 3)
+    assert segment["reasons"][-1] == "only frames that pass the filter `udp port 4500` were judged; 3 were not"
+    code, out, _ = verify(capsys, *words[:-1], "icmp")
+    (segment,) = json.loads(out)["segments"]
+    (finding,) = [finding for finding in segment["findings"] if finding["severity"] == "critical"]
+    assert (code, finding["frames"]) == (1, [3, 6, 9]), "numbered as in the file"
+
+
+def test_a_capture_that_breaks_off_may_be_judged_in_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = tmp_path / "broken.pcap"
+    broken.write_bytes(path_of(MACSEC).read_bytes()[:-5])
+    for workers in ("1", "2"):
+        words = (str(broken), "--keys", str(key_log_of(MACSEC)), "--partial", "--json", "--workers", workers)
+        code, out, _ = verify(capsys, *words)
+        (segment,) = json.loads(out)["segments"]
+        assert (code, segment["verdict"], segment["frames"]) == (2, "unproven", 30)
+        assert segment["macsec"]["authenticated"] == 30
+        (finding,) = [finding for finding in segment["findings"] if finding["code"] == "truncated"]
+        assert (finding["severity"], finding["frames"]) == ("warning", [31])
+        assert "is cut off: 30 whole frames can be read" in finding["text"]
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (["--canary", "short"], "--canary short: write 8 octets or more, as text or as hex:DIGITS"),
+    (["--canary", "hex:00112233445566zz"], "--canary hex:00112233445566zz: write 8 octets or more"),
+    (["--canary", "hex:0011", "--canary", "x"], "--canary x: write 8 octets or more"),
+    (["--filter", "udp prt 4500"], "--filter, column 5: `prt` is one word too many"),
+    (["--workers", "0"], "0 is not in the range 1<=x<=64"),
+])  # fmt: skip
+def test_bad_options_say_what_would_be_right(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = verify(capsys, str(path_of(BARE)), *words)
+    assert (code, out) == (3, "")
+    assert told in err
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_sees_progress_and_a_pipe_does_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(progress, "PAUSE", 0.0)
+    monkeypatch.setenv("TERM", "xterm")
+    assert run(["verify", str(path_of(MACSEC)), "--keys", str(key_log_of(MACSEC)), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "proven"
+    assert "reading" in terminal.getvalue()
+    assert "9.2/9.2 kB" in terminal.getvalue()

@@ -1,59 +1,73 @@
-"""Which tokens are in octets, how they are spelled there, and which of them lies across two TCP segments."""
+"""Tokens in octets: every spelling at every place, one token or very many, and where in a window they may be."""
 
 from __future__ import annotations
 
 import base64
-import struct
+import random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from lab.coverage.streams import Across, Streams
-from lab.coverage.tokens import AS_SENT, BASE64, HEXADECIMAL, UTF_16, Sighting, Tokens
+from lab.coverage.tokens import Tokens, spellings
+from tests.captures.hidden import TOKEN as HIDDEN
+from tests.captures.hidden import hidden
 
-TOKENS = tuple(f"wpf-{number:02}-0123456789abcdef".encode() for number in range(40))
-FEW, MANY = Tokens(TOKENS[:3]), Tokens(TOKENS)
+TOKEN = b"00112233445566778899aabbccddeeff"
 
 
-@pytest.mark.parametrize(("spell", "spelling"), [
-    (bytes, AS_SENT),
-    (lambda token: token.hex().encode(), HEXADECIMAL),
-    (lambda token: token.hex().upper().encode(), HEXADECIMAL),
-    (lambda token: token.decode().encode("utf-16-le"), UTF_16),
-    (lambda token: token.decode().encode("utf-16-be"), UTF_16),
-    (lambda token: base64.b64encode(b"" + token), BASE64),
-    (lambda token: base64.b64encode(b"x" + token), BASE64),
-    (lambda token: base64.b64encode(b"xy" + token), BASE64),
-])  # fmt: skip
-def test_a_token_is_told_with_its_spelling(spell: object, spelling: str) -> None:
-    assert callable(spell)
-    for at in range(9):
-        octets = bytes(at) + spell(TOKENS[2]) + bytes(at)
-        assert FEW.found_in(octets) == MANY.found_in(octets) == {Sighting(2, spelling)}
+def many(count: int = 200) -> list[bytes]:
+    dice = random.Random(5)
+    return [dice.randbytes(16).hex().encode() for _ in range(count)]
 
 
-@given(st.lists(st.one_of(st.sampled_from(TOKENS[:5]), st.binary(max_size=40)), max_size=6))
-def test_what_is_found_is_what_is_there(parts: list[bytes]) -> None:
-    octets = b"".join(parts)
-    expected = {Sighting(place, AS_SENT) for place, token in enumerate(TOKENS) if token in octets}
-    assert MANY.found_in(octets) == expected
-    assert FEW.found_in(octets) == {each for each in expected if each.token < 3}
-    assert MANY.are_in(octets) == bool(expected)
+@pytest.mark.parametrize("others", [0, 1, 200])
+@pytest.mark.parametrize("before", range(18))
+def test_every_spelling_at_every_place(others: int, before: int) -> None:
+    tokens = Tokens((*many(others), TOKEN))
+    for spelling in spellings(TOKEN):
+        for behind in (0, 1, 7, 8, 9):
+            octets = b"\xfe" * before + spelling + b"\xfe" * behind
+            assert tokens.are_in(octets)
+            assert {each.token for each in tokens.found_in(octets)} == {others}
+            assert any(before <= place < before + len(spelling) for place in tokens.places(octets).tolist())
+        assert not tokens.are_in(spelling[:-1][: len(spelling) // 2])
 
 
-def segment(sequence: int, payload: bytes) -> bytes:
-    return struct.pack("!HHIIBBHHH", 1000, 2000, sequence, 0, 5 << 4, 0x10, 512, 0, 0) + payload
+@pytest.mark.parametrize("others", [0, 200])
+def test_nothing_is_found_in_noise(others: int) -> None:
+    tokens, dice = Tokens((*many(others), TOKEN)), random.Random(6)
+    for octets in (
+        b"",
+        b"x",
+        dice.randbytes(1 << 16),
+        b"0" * 5000,
+        bytes(5000),
+        dice.randbytes(1 << 14).hex().encode(),
+    ):
+        assert not tokens.are_in(octets)
+        assert tokens.found_in(octets) == frozenset()
+        assert len(tokens.places(octets)) <= 2, "a gram may be met by accident"
 
 
-@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_a_token_across_two_segments_is_told_with_both_frames(order: tuple[int, int]) -> None:
-    octets = b"." * 50 + TOKENS[1] + b"." * 50
-    for cut in range(51, 50 + len(TOKENS[1])):
-        streams: Streams[str] = Streams(FEW)
-        told: list[Across[str]] = []
-        for place in order:
-            part = segment(7 + place * cut, (octets[:cut], octets[cut:])[place])
-            told += streams.segment("flow", part, 0, len(part), "ab"[place])
-        found = frozenset({Sighting(1, AS_SENT)})
-        assert sorted(told) == [Across("a", found), Across("b", found)]
+@pytest.mark.parametrize(("name", "octets"), list(hidden()), ids=[name for name, _ in hidden()])
+@pytest.mark.parametrize("others", [0, 200])
+def test_disguises(name: str, octets: bytes, others: int) -> None:
+    assert Tokens((*many(others), HIDDEN)).are_in(octets)
+
+
+@pytest.mark.parametrize("token", [b"abc", b"eight..8", bytes(range(10)), "schlüssel".encode(), b"\xff\xfe\xfd" * 3])
+def test_tokens_of_any_kind(token: bytes) -> None:
+    for tokens in (Tokens((token,)), Tokens((*many(), token))):
+        assert tokens.are_in(b"__" + token + b"__")
+        assert tokens.are_in(b"__" + token.hex().upper().encode())
+        if len(token) >= 6:
+            assert all(tokens.are_in(base64.b64encode(bytes(before) + token + b"xyz")) for before in range(3))
+    if token == "schlüssel".encode():
+        assert Tokens((token,)).are_in("ein schlüssel".encode("utf-16-le"))
+
+
+def test_no_tokens_and_an_empty_one() -> None:
+    assert not Tokens(())
+    assert Tokens((TOKEN,))
+    assert not Tokens(()).are_in(TOKEN)
+    with pytest.raises(ValueError, match="an empty token"):
+        Tokens((b"",))
