@@ -16,7 +16,7 @@ from typing import Final
 from lab.capture.frame import Direction
 from lab.capture.pcapng import PcapngWriter
 from lab.host.channel import Channel, Message
-from lab.host.ring import RETIRE_SECONDS, PacketRing, PacketSocket
+from lab.host.ring import RETIRE_SECONDS, PacketRing, PacketSocket, close_rings, open_rings
 
 _MOST_BLOCKS: Final = 32  # of 256 KiB, for a tap: about five thousand frames of 1,500 octets
 _ALL_BLOCKS: Final = 512  # for all taps of a lab together, as far as each can have two
@@ -35,9 +35,9 @@ class TapSpec:
 class Tap:
     """One segment's ring and its file. Directions are those of the segment's first end: outbound is from it."""
 
-    def __init__(self, spec: TapSpec, folder: Path, *, blocks: int) -> None:
+    def __init__(self, spec: TapSpec, ring: PacketRing, folder: Path) -> None:
         self.segment = spec.segment
-        self.ring = PacketRing(spec.socket, blocks=blocks)
+        self.ring = ring
         self._file = (folder / f"{spec.segment}.pcapng").open("wb", buffering=1 << 20)
         self._writer = PcapngWriter(self._file, comments=(f"segment {spec.segment}",))
         near, _, far = spec.segment.partition("--")
@@ -85,15 +85,15 @@ class Tap:
         self._file.flush()
 
     def close(self) -> None:
-        """Close the ring and the file."""
-        self.ring.close()
+        """Close the file."""
         self._file.close()
 
 
 def run(taps: Sequence[TapSpec], folder: Path, channel: Channel) -> None:
     """Capture until told to stop, or until nobody is left to tell."""
     blocks = max(2, min(_MOST_BLOCKS, _ALL_BLOCKS // max(1, len(taps))))
-    opened = [Tap(spec, folder, blocks=blocks) for spec in taps]
+    rings = open_rings((spec.socket for spec in taps), blocks=blocks)
+    opened = [Tap(spec, ring, folder) for spec, ring in zip(taps, rings, strict=True)]
     with selectors.DefaultSelector() as selector:
         for tap in opened:
             selector.register(tap.ring, selectors.EVENT_READ, tap)
@@ -112,6 +112,7 @@ def run(taps: Sequence[TapSpec], folder: Path, channel: Channel) -> None:
     for tap in opened:
         tap.write_statistics()
         tap.close()
+    close_rings(rings)
 
 
 def _listen(channel: Channel, taps: Sequence[Tap]) -> bool:

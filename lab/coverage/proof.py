@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from lab.capture.keys import Key
 from lab.coverage.assemble import assemble
+from lab.coverage.caks import on_file, without_saks
 from lab.coverage.document import CanaryReport, Report
 from lab.coverage.evidence.sightings import READABLE
 from lab.coverage.examine import observe_segment
@@ -52,11 +53,15 @@ class SentCanary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What is known beside a lab's captures. `dropped` counts what each segment's tap lost."""
+    """What is known beside a lab's captures. `dropped` counts what each segment's tap lost.
+
+    `with_saks`: a link whose CAKs are on file is judged by the SAKs on file, too, and not by its CAKs alone.
+    """
 
     canaries: tuple[SentCanary, ...] = ()
     minimum_frames: int = 1
     dropped: Mapping[str, int] = field(default_factory=dict)
+    with_saks: bool = False
 
     def as_json(self) -> dict[str, object]:
         """As an object for `json.dumps`."""
@@ -64,6 +69,7 @@ class Proof:
             "format": FORMAT,
             "minimum_frames": self.minimum_frames,
             "dropped": dict(self.dropped),
+            "with_saks": self.with_saks,
             "canaries": [asdict(canary) for canary in self.canaries],
         }
 
@@ -90,6 +96,8 @@ def examine_lab(topology: Topology, captures: Mapping[str, Path], keys: Sequence
         InputError: a capture is missing, cannot be read, or breaks off.
     """
     tokens = tuple(canary.token.encode() for canary in proof.canaries if canary.searched)
+    if not proof.with_saks:
+        keys = without_saks(keys, topology, on_file(keys))
     observed, lifetimes = [], lifetimes_of(topology)
     for link in topology.links:
         if link.segment not in captures:
@@ -203,6 +211,7 @@ def _proof(found: Any) -> Proof:
     dropped = found["dropped"]
     if not all(type(name) is str and type(count) is int for name, count in dropped.items()):
         raise ValueError("`dropped` counts frames by segment")
-    if type(found["minimum_frames"]) is not int:
-        raise ValueError("`minimum_frames` is a number")
-    return Proof(canaries=tuple(canaries), minimum_frames=found["minimum_frames"], dropped=dropped)
+    minimum_frames, with_saks = found["minimum_frames"], found["with_saks"]
+    if type(minimum_frames) is not int or type(with_saks) is not bool:
+        raise ValueError("`minimum_frames` is a number, and `with_saks` true or false")
+    return Proof(canaries=tuple(canaries), minimum_frames=minimum_frames, dropped=dropped, with_saks=with_saks)

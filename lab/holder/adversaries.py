@@ -176,7 +176,8 @@ class Adversaries:
     def show(self, link: Link, request: Request) -> None:
         """What the man in the middle of a link does; nothing, where there is none."""
         ended = {"ended": self._ended.get(link.segment, [])}
-        if link.segment in self._wires:
+        wire = self._wires.get(link.segment)
+        if wire is not None and not wire.is_leaving:
             self.tell(link, {"verb": "show"}, lambda answer: request.reply(answer["result"] | ended), request)
         else:
             request.reply({"lanes": {}, "attacks": []} | ended)

@@ -6,14 +6,12 @@ lab, and is written down only when that is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
-from lab.capture.keys import Key, MacsecSak, MkaCak
+from lab.capture.keys import MkaCak
 from lab.model.link import Link
 from lab.model.macsec import MkaKeys
 from lab.model.topology import Topology
-
-_PORT = b"\0\1"
 
 
 def record(segment: str, ckn: bytes, cak: bytes) -> dict[str, object]:
@@ -37,14 +35,3 @@ def pairs_of(link: Link) -> list[MkaKeys]:
     """What keys a link: one pair, or two where an end was told another one."""
     policies = [] if link.macsec is None else [link.macsec, *(policy for _, policy in link.mistakes)]
     return [policy.keys for policy in policies if isinstance(policy.keys, MkaKeys)]
-
-
-def on_file(keys: Iterable[Key]) -> set[str]:
-    """The segments whose CAKs are."""
-    return {key.segment for key in keys if isinstance(key, MkaCak) and key.segment is not None}
-
-
-def without_saks(keys: Sequence[Key], topology: Topology, segments: Collection[str]) -> list[Key]:
-    """The keys of a key log without the SAKs that were used on these segments."""
-    scis = {bytes(end.mac.packed) + _PORT for link in topology.links if link.segment in segments for end in link.ends}
-    return [key for key in keys if not (isinstance(key, MacsecSak) and key.sci in scis)]

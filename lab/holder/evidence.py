@@ -13,7 +13,7 @@ from lab.coverage.proof import Proof, examine_lab, read_proof
 from lab.errors import InputError
 from lab.holder.client import Client
 from lab.holder.labs import is_listening, known
-from lab.holder.proof import flush_captures, keys_to_judge_by
+from lab.holder.proof import flush_captures, keys_on_file
 from lab.host.state import LabFolder, folders
 from lab.model.topology import Topology
 from lab.topology.load import load
@@ -54,7 +54,7 @@ def take_evidence(name: str | None) -> LabEvidence:
             captured = flush_captures(client)
         proof = replace(proof, dropped={each.segment: each.dropped for each in captured if each.dropped})
     captures = {link.segment: folder.captures / f"{link.segment}.pcapng" for link in topology.links}
-    keys = keys_to_judge_by(folder, topology)
+    keys = keys_on_file(folder)
     return LabEvidence(folder=folder, topology=topology, captures=captures, keys=keys, proof=proof)
 
 

@@ -56,6 +56,7 @@ def circuits(client: Client, topology: Topology, name: str | None) -> list[Row]:
 
 
 def _circuit(circuit: Circuit, topology: Topology, lines: Mapping[str, Row]) -> Row:
+    up = [lines[segment]["line"] for segment in circuit.segments]
     enabled = [topology.resources.is_enabled(segment) for segment in circuit.segments]
     return {
         "circuit": circuit.name,
@@ -65,7 +66,8 @@ def _circuit(circuit: Circuit, topology: Topology, lines: Mapping[str, Row]) -> 
         "bandwidth_mbps": circuit.bandwidth_mbps,
         "sku": f"{circuit.tier}_{circuit.family}",
         "circuit_provisioning_state": "Enabled",
-        "provider_provisioning_state": "Provisioned",
+        # A provider has done its part when a line of the circuit's is up.
+        "provider_provisioning_state": "Provisioned" if any(up) else "NotProvisioned",
         "peering": None if circuit.peering is None else ", ".join(map(str, circuit.peering.subnets)),
         "vlan_id": None if circuit.peering is None else circuit.peering.vlan_id,
         "links": [

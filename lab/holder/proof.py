@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import secrets
-import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +19,9 @@ from lab.capture import keylog
 from lab.capture.keys import Key
 from lab.coverage.document import Report
 from lab.coverage.proof import Proof, SentCanary, examine_lab
-from lab.errors import CheckFailedError
-from lab.holder import caks
 from lab.holder.client import Client
+from lab.holder.inside import do_inside
 from lab.host.entering import Entrance
-from lab.host.processes import fork
 from lab.host.state import LabFolder
 from lab.model.topology import Topology
 
@@ -50,24 +45,10 @@ def send_canaries(client: Client, topology: Topology, timeout: float) -> tuple[O
     """
     canaries = plan_canaries(topology, secrets.token_bytes)
     nodes = sorted({end.node for canary in canaries for end in (canary.source, canary.target)})
-    with _entered(client, nodes) as entrance:
-        reading, writing = os.pipe()
-        inside = functools.partial(_exchange_inside, canaries, entrance, timeout, writing)
-        child = fork(inside, keep=(*_descriptors(entrance), writing))
-        os.close(writing)
-        try:
-            with os.fdopen(reading, "rb") as pipe:
-                said = pipe.read()
-        except BaseException:
-            os.kill(child, signal.SIGKILL)
-            raise
-        finally:
-            os.waitpid(child, 0)
-    if not said:
-        raise CheckFailedError(f"lab {client.folder.name} ended, or could not be entered, while canaries were sent")
+    arrivals = do_inside(client, nodes, functools.partial(_exchange, canaries, timeout))
     return tuple(
         Outcome(canary=canary, arrived=arrived, attempts=attempts)
-        for canary, (arrived, attempts) in zip(canaries, json.loads(said), strict=True)
+        for canary, (arrived, attempts) in zip(canaries, arrivals, strict=True)
     )
 
 
@@ -95,9 +76,10 @@ def prove(client: Client, topology: Topology, timeout: float, *, with_saks: bool
         canaries=tuple(_sent(each) for each in outcomes),
         minimum_frames=LEAST_FRAMES,
         dropped={each.segment: each.dropped for each in captured if each.dropped},
+        with_saks=with_saks,
     )
     keep(client.folder.proof, proof)
-    keys = keys_to_judge_by(client.folder, topology, with_saks=with_saks)
+    keys = keys_on_file(client.folder)
     return examine_lab(topology, {each.segment: each.path for each in captured}, keys, proof)
 
 
@@ -107,12 +89,6 @@ def keep(path: Path, proof: Proof) -> None:
     new.touch(mode=0o600)
     new.write_text(json.dumps(proof.as_json()) + "\n")
     new.replace(path)
-
-
-def keys_to_judge_by(folder: LabFolder, topology: Topology, *, with_saks: bool = False) -> Sequence[Key]:
-    """The keys of a lab's key log; where a link's CAKs are on file, without its SAKs unless `with_saks`."""
-    keys = keys_on_file(folder)
-    return keys if with_saks else caks.without_saks(keys, topology, caks.on_file(keys))
 
 
 def keys_on_file(folder: LabFolder) -> Sequence[Key]:
@@ -135,32 +111,6 @@ def _sent(outcome: Outcome) -> SentCanary:
     )
 
 
-@contextmanager
-def _entered(client: Client, nodes: list[str]) -> Iterator[Entrance]:
-    """The way into nodes, for the time of a `with`."""
-    entrance = client.enter(nodes)
-    try:
-        yield entrance
-    finally:
-        for descriptor in _descriptors(entrance):
-            os.close(descriptor)
-
-
-def _descriptors(entrance: Entrance) -> list[int]:
-    places = (entrance.home, *entrance.nodes.values())
-    return [*entrance.shared.values(), *(descriptor for place in places for descriptor in (place.net, place.uts))]
-
-
-def _exchange_inside(canaries: tuple[Canary, ...], entrance: Entrance, timeout: float, writing: int) -> None:
-    """The child's work. It forks once more, because only a child is in the lab's PID namespace, and ends with it."""
-    entrance.enter()
-    child = os.fork()
-    if child:
-        os.close(writing)
-        os.waitpid(child, 0)
-        return
+def _exchange(canaries: tuple[Canary, ...], timeout: float, entrance: Entrance) -> list[tuple[bool, int]]:
     exchange = Exchange(canaries, lambda node: entrance.nodes[node].visit(entrance.home), time.monotonic)
-    outcomes = exchange.run(timeout)
-    with os.fdopen(writing, "wb") as pipe:
-        pipe.write(json.dumps([(outcome.arrived, outcome.attempts) for outcome in outcomes]).encode())
-    os._exit(0)
+    return [(outcome.arrived, outcome.attempts) for outcome in exchange.run(timeout)]

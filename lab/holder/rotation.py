@@ -16,6 +16,7 @@ from typing import Any
 
 from lab.canary.probes import ProbeEnd, Probes
 from lab.capture import keylog
+from lab.coverage.caks import on_file
 from lab.errors import InputError
 from lab.holder import caks
 from lab.holder.client import Client
@@ -237,7 +238,7 @@ def _conclude(ends: Ends, pair: Pair, change: CakChange, *, is_half: bool) -> tu
 def _log(ends: Ends, pair: Pair) -> None:
     """A link whose CAK is in the lab's key log has all of its CAKs there, before they are used."""
     folder, segment = ends.client.folder, ends.link.segment
-    if segment in caks.on_file(keys_on_file(folder)):
+    if segment in on_file(keys_on_file(folder)):
         keylog.append(folder.keys, caks.record(segment, pair.ckn, pair.cak))
 
 

@@ -37,7 +37,23 @@ def gather(supervisor: Supervisor, done: Callable[[dict[str, object]], None]) ->
 def nodes(topology: Topology, children: Iterable[Child], answers: dict[str, object]) -> list[Report]:
     """Each node: what it is, and how its process is, if it has one."""
     drivers = {child.name: child for child in children if child.kind == "node"}
-    return [_node(node, topology, drivers.get(node.name), answers) for node in topology.nodes]
+    birds = _birds(answers)
+    reports = [_node(node, topology, drivers.get(node.name), answers) for node in topology.nodes]
+    for report in reports:
+        if bird := birds.get(str(report["node"])):
+            report["bird"] = bird
+    return reports
+
+
+def _birds(answers: dict[str, object]) -> Message:
+    """What is known of each node's BIRD."""
+    birds = answers.get("routing")
+    return birds if isinstance(birds, dict) else {}
+
+
+def ended_birds(answers: dict[str, object]) -> list[str]:
+    """The nodes whose BIRD has ended."""
+    return [f"bird of {node}" for node, bird in _birds(answers).items() if bird["end"]]
 
 
 def _node(node: Node, topology: Topology, driver: Child | None, answers: dict[str, object]) -> Report:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from lab.holder.adversaries import Adversaries
 from lab.holder.control import Request, RequestError, Verb
 from lab.host.wire import open_marked_socket
-from lab.model.impairment import WireDirection
+from lab.model.impairment import Impairment, WireDirection
 
 
 def verbs(adversaries: Adversaries) -> dict[str, Verb]:
@@ -29,15 +29,26 @@ def _impair(adversaries: Adversaries, request: Request) -> None:
 
     A direction that is not named stays as it is; one that is named without fields suffers nothing any more.
     """
-    link = adversaries.link(request.text("segment"))
-    command: dict[str, object] = {"verb": "impair", "seed": request.fields.get("seed", 0)}
+    link, seed = adversaries.link(request.text("segment")), request.fields.get("seed", 0)
+    if not isinstance(seed, int):
+        raise RequestError(f"a seed is a number, not {seed!r}")
+    command: dict[str, object] = {"verb": "impair", "seed": seed}
     for direction in WireDirection:
         if direction in request.fields:
-            command[direction] = request.fields[direction]
+            command[direction] = _suffered(request.fields[direction])
     if not adversaries.is_there(link.segment) and not any(command.get(direction) for direction in WireDirection):
         adversaries.show(link, request)  # nothing was impaired, and nothing is to be
         return
     adversaries.tell(link, command, lambda answer: request.reply(answer["result"]), request)
+
+
+def _suffered(fields: object) -> dict[str, float]:
+    try:
+        if not isinstance(fields, dict):
+            raise ValueError(f"{fields!r} is no object")
+        return Impairment.from_fields(fields).as_fields()
+    except ValueError as error:
+        raise RequestError(str(error)) from None
 
 
 def _attack(adversaries: Adversaries, request: Request) -> None:

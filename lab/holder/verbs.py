@@ -83,7 +83,10 @@ def _status(lab: Lab, request: Request) -> None:
                 "segments": status.segments(topology, answers.get("capture")),
                 "events_unwritten": lab.events.unwritten,
                 "spliced": status.spliced(children),
-                "failed": [child.name for child in children if child.state is State.FAILED],
+                "failed": [
+                    *(child.name for child in children if child.state is State.FAILED),
+                    *status.ended_birds(answers),
+                ],
             }
         )
 

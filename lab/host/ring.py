@@ -6,11 +6,16 @@ and stripped tag without a system call. Structures are those of linux/if_packet.
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import mmap
+import os
 import socket
 import struct
-from collections.abc import Iterator
-from typing import Final, NamedTuple, final
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Final, NamedTuple, TypeVar, final
 
 from lab.errors import MachineError
 
@@ -36,6 +41,13 @@ BLOCK_OCTETS: Final = 1 << 18
 RETIRE_SECONDS: Final = 0.008  # a block that holds a frame is handed over after this time, though it is not full
 
 
+# The standard library's holds Python's lock while the kernel works.
+_setsockopt: Final = ctypes.CDLL(None, use_errno=True).setsockopt
+_MOST_THREADS: Final = 64
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
 PacketSocket = socket.socket
 """What a ring is made on; named here for those who only pass one on."""
 
@@ -48,6 +60,25 @@ class Arrived(NamedTuple):
     timestamp_ns: int
     outgoing: bool
     tag: bytes
+
+
+def open_rings(sockets: Iterable[socket.socket], *, blocks: int) -> list[PacketRing]:
+    """A ring of `blocks` blocks on each socket; all at once, because the kernel waits in each for all processors.
+
+    Raises:
+        MachineError: the kernel has no memory for them, or does not know such rings.
+    """
+    return _at_once(functools.partial(PacketRing, blocks=blocks), sockets)
+
+
+def close_rings(rings: Iterable[PacketRing]) -> None:
+    """Close rings; all at once, for the same reason."""
+    _at_once(PacketRing.close, rings)
+
+
+def _at_once(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
+    with ThreadPoolExecutor(_MOST_THREADS) as pool:
+        return list(pool.map(work, items))
 
 
 @final
@@ -67,7 +98,8 @@ class PacketRing:
         )
         try:
             opened.setsockopt(_SOL_PACKET, _PACKET_VERSION, _TPACKET_V3)
-            opened.setsockopt(_SOL_PACKET, _PACKET_RX_RING, request)
+            if _setsockopt(opened.fileno(), _SOL_PACKET, _PACKET_RX_RING, request, len(request)) != 0:
+                raise OSError(number := ctypes.get_errno(), os.strerror(number))
             self._map = mmap.mmap(opened.fileno(), BLOCK_OCTETS * blocks, mmap.MAP_SHARED)
         except OSError as error:
             raise MachineError(f"no receive ring of {blocks} blocks on a packet socket: {error.strerror}") from error
@@ -133,5 +165,8 @@ class PacketRing:
             at += following
 
     def close(self) -> None:
-        """Close the socket; the memory goes with it. Twice is fine."""
+        """Give the memory back and close the socket, unless somebody still looks at a frame. Twice is fine."""
         self._socket.close()
+        with suppress(BufferError):
+            self._memory.release()
+            self._map.close()  # it, too, holds the socket

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -40,6 +41,21 @@ class Impairment:
     def as_fields(self) -> dict[str, float]:
         """The fields that are not 0."""
         return {field.name: value for field in fields(self) if (value := getattr(self, field.name))}
+
+    @classmethod
+    def from_fields(cls, given: Mapping[str, object]) -> Self:
+        """Back from such fields.
+
+        Raises:
+            ValueError: one is not known, or is no number from 0 on.
+        """
+        known = {field.name for field in fields(cls)}
+        values = {}
+        for name, value in given.items():
+            if name not in known or isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+                raise ValueError(f"{name!r}: {value!r} is no impairment")
+            values[name] = float(value)
+        return cls(**values)
 
     def __str__(self) -> str:
         return " ".join(f"{name} {_TEXT[name](value)}" for name, value in self.as_fields().items()) or "nothing"

@@ -141,8 +141,11 @@ class KeyedSecY:
         An authentic one says that the peer's policy is another: the port closes. A forged one says nothing.
         """
         count = wire.count
+        has_sci = wire.rows[:count, _TCI] & _SC
+        if has_sci.all() if self._has_sci else not has_sci.any():
+            return
         is_tagged = native_words(wire)[:count, ADDRESSES_OCTETS >> 1] == _MACSEC_WORD
-        is_other = is_tagged & (((wire.rows[:count, _TCI] & _SC) != 0) != self._has_sci)
+        is_other = is_tagged & ((has_sci != 0) != self._has_sci)
         if not is_other.any():
             return
         others = [bytes(wire[index]) for index in is_other.nonzero()[0]]

@@ -144,7 +144,7 @@ class _Adversary:
             case "impair":
                 for direction in WireDirection:
                     if direction in message:
-                        self.impair(direction, Impairment(**message[direction]), message["seed"])
+                        self.impair(direction, Impairment.from_fields(message[direction]), message["seed"])
             case "attack":
                 return self._attack(message["attack"], AttackOrder.from_fields(message["order"]))
             case "stop-attacks":

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from lab.host.programs import BIRD
+from lab.host.programs import BIRD, NFT
 from tests.lab.conftest import Bench
 
 pytestmark = [
     pytest.mark.lab,
     pytest.mark.skipif(BIRD.find() is None, reason=f"bird is not installed: {BIRD.fix}"),
+    pytest.mark.skipif(NFT.find() is None, reason=f"nft is not installed: {NFT.fix}"),
 ]
 PATIENCE = 30.0
 
@@ -121,6 +122,8 @@ def test_a_bird_that_ends_is_told_of(peered: Bench) -> None:
     until(lambda: any(event["event"] == "bird-failed" for event in events(peered)), "nobody told of it")
     failed = next(event for event in events(peered) if event["event"] == "bird-failed")
     assert failed["end"] == "killed by SIGKILL"
+    ran = peered.run("status", "--json")
+    assert (ran.returncode, json.loads(ran.stdout)["failed"]) == (1, [f"bird of {failed['node']}"])
 
 
 def test_no_bgp_no_bird(bench: Bench) -> None:

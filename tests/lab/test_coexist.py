@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from lab.host.programs import BIRD
+from lab.host.programs import BIRD, NFT
 from tests.lab.conftest import ROOT, Bench
 
 pytestmark = [
     pytest.mark.lab,
     pytest.mark.skipif(BIRD.find() is None, reason=f"bird is not installed: {BIRD.fix}"),
+    pytest.mark.skipif(NFT.find() is None, reason=f"nft is not installed: {NFT.fix}"),
 ]
 PATIENCE = 30.0
 # Segments between the tunnels' ends, with the label of the direction towards Azure: the taps are at their first ends.

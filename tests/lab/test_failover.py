@@ -9,13 +9,14 @@ import pytest
 
 from lab.capture.frame import Direction
 from lab.capture.source import open_capture
-from lab.host.programs import BIRD
+from lab.host.programs import BIRD, NFT
 from tests.lab.conftest import Bench
 from tests.lab.failover import cut_under_traffic
 
 pytestmark = [
     pytest.mark.lab,
     pytest.mark.skipif(BIRD.find() is None, reason=f"bird is not installed: {BIRD.fix}"),
+    pytest.mark.skipif(NFT.find() is None, reason=f"nft is not installed: {NFT.fix}"),
 ]
 
 

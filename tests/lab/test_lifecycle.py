@@ -57,6 +57,10 @@ def test_up_twice_and_down_twice(bench: Bench) -> None:
     for arguments, words in ((("down",), "no lab"), (("down", "chain"), "no lab chain"), (("down", "--all"), "no lab")):
         ran = bench.run(*arguments)
         assert (ran.returncode, ran.stderr.strip()) == (0, words)
+    for command in ("status", "prove"):
+        ran = bench.run(command, "chain")
+        said = "wireproof: there is no lab 'chain'; `wireproof up FILE` makes one\n"
+        assert (ran.returncode, ran.stderr) == (3, said)
     assert bench.run("list").stderr.strip() == "no lab"
     assert json.loads(bench.ok("list", "--json")) == []
     bench.ok("up", file)
@@ -150,7 +154,7 @@ def test_what_is_not_there_is_named(bench: Bench) -> None:
     for arguments in (("status",), ("exec", "n0", "true"), ("events",), ("logs", "n0")):
         ran = bench.run(*arguments)
         assert (ran.returncode, ran.stderr) == (3, "wireproof: no lab is up; `wireproof up FILE` makes one\n")
-    assert bench.run("status", "nope").returncode == 1
+    assert bench.run("status", "nope").returncode == 3
     assert bench.run("status", "../x").returncode == 3
     bench.ok("up", bench.chain(2))
     ran = bench.run("exec", "n7", "true")
@@ -179,7 +183,8 @@ def test_captures_hold_the_first_frame(bench: Bench) -> None:
     bench.ok("down")
     from lab.capture.source import open_capture
 
-    frames = list(open_capture(bench.folder() / "captures" / "n0--n1.pcapng"))
+    with open_capture(bench.folder() / "captures" / "n0--n1.pcapng") as capture:
+        frames = list(capture)
     assert [frame.octets[12:14].hex() for frame in frames[:4]] == ["0806", "0806", "0800", "0800"]
     assert len([frame for frame in frames if frame.octets[12:14] == b"\x08\x00"]) == 4
 

@@ -88,7 +88,8 @@ def burst(port: PacketPort, frames: int, octets: int) -> None:
 
 
 def numbers(path: Path) -> list[int]:
-    return [int.from_bytes(frame.octets[14:18], "big") for frame in open_capture(path)]
+    with open_capture(path) as capture:
+        return [int.from_bytes(frame.octets[14:18], "big") for frame in capture]
 
 
 def test_a_burst_while_nobody_reads_is_all_on_file_after_a_flush(tmp_path: Path) -> None:
@@ -138,7 +139,8 @@ def test_each_frame_has_its_direction_its_tags_and_a_later_time_than_the_one_bef
         return world.stop()
 
     assert tapped(tmp_path, work) == 0
-    frames = list(open_capture(tmp_path / "left--right0.pcapng"))
+    with open_capture(tmp_path / "left--right0.pcapng") as capture:
+        frames = list(capture)
     assert [(bytes(frame.octets), frame.direction) for frame in frames] == [
         (out, Direction.OUTBOUND),
         (back, Direction.INBOUND),

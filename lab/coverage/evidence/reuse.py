@@ -117,7 +117,7 @@ def _distinct(ledger: Ledger, column: str) -> list[bool]:
     last = [-1] * len(keys)
     distinct = [True] * len(keys)
     for rows in ledger.spool:
-        for place in np.unique(rows["sa"]).tolist():
+        for place in np.flatnonzero(np.bincount(rows["sa"])).tolist():
             values = rows[columns[place]][rows["sa"] == place]
             distinct[place] &= int(values[0]) > last[place] and bool(np.all(values[1:] > values[:-1]))
             last[place] = int(values[-1])

@@ -8,6 +8,7 @@ import pytest
 
 from lab.capture import keylog
 from lab.capture.keys import MacsecSak, MkaCak
+from lab.coverage.caks import on_file, without_saks
 from lab.holder import caks
 from lab.model.topology import Topology
 from lab.topology.load import load, loads
@@ -60,7 +61,7 @@ def keys(tmp_path: Path) -> tuple[MkaCak | MacsecSak, ...]:
 
 
 def test_saks_of_segments_whose_caks_are_on_file_are_left_out(keys: tuple[MkaCak | MacsecSak, ...]) -> None:
-    assert caks.on_file(keys) == {"a--b"}
-    left = caks.without_saks(keys, keyed_topology(), {"a--b"})
+    assert on_file(keys) == {"a--b"}
+    left = without_saks(keys, keyed_topology(), {"a--b"})
     assert [key.sci.hex() for key in left if isinstance(key, MacsecSak)] == ["0200000000990001"]
-    assert caks.without_saks(keys, keyed_topology(), set()) == list(keys)
+    assert without_saks(keys, keyed_topology(), set()) == list(keys)

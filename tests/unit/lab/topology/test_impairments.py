@@ -90,3 +90,12 @@ def test_an_impairment_reads_as_it_is_written() -> None:
     assert str(Impairment()) == "nothing"
     assert str(Impairment(delay=1.0, rate=500.0)) == "delay 1s rate 500bit"
     assert Impairment(**impairment_of(given).as_fields()) == impairment_of(given)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"latency": 1}, {"loss": -0.1}, {"loss": "1%"}, {"loss": True}, {"loss": float("nan")}]
+)
+def test_fields_that_are_no_impairment(fields: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="is no impairment"):
+        Impairment.from_fields(fields)
+    assert Impairment.from_fields({"delay": 1}) == Impairment(delay=1.0)
