@@ -154,7 +154,7 @@ def test_what_is_not_there_is_named(bench: Bench) -> None:
     for arguments in (("status",), ("exec", "n0", "true"), ("events",), ("logs", "n0")):
         ran = bench.run(*arguments)
         assert (ran.returncode, ran.stderr) == (3, "wireproof: no lab is up; `wireproof up FILE` makes one\n")
-    assert bench.run("status", "nope").returncode == 1
+    assert bench.run("status", "nope").returncode == 3
     assert bench.run("status", "../x").returncode == 3
     bench.ok("up", bench.chain(2))
     ran = bench.run("exec", "n7", "true")
