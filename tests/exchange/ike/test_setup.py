@@ -1,4 +1,4 @@
-"""Setting up, from nothing to the first child; IKE_SA_INIT, its retries and its refusals (RFC 7296 1.2, 2.6, 2.21.1)."""
+"""Setting up, from nothing to the first child; IKE_SA_INIT, its retries and refusals (RFC 7296 1.2, 2.6, 2.21.1)."""
 
 from __future__ import annotations
 
