@@ -18,7 +18,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from lab.host.tables import KernelRoute
 from lab.ports.outer import packets_a_message
-from lab.topology.network_operations import AddTableRoute, RouteKind
+from lab.topology.network_operations import AddTableRoute, RefuseClear, RouteKind
 from lab.topology.operations import WireEnd
 
 # Of rtnetlink(7) and /etc/iproute2/rt_protos.
@@ -27,6 +27,7 @@ _ORIGINS = {2: "kernel", 4: "static", 12: "bird"}
 
 _SCOPE_LINK = 253
 _LAST = 0xFF00_0000  # a metric worse than any other's
+_GUARD = 1  # the place of such rules: before those of subnets, behind the one for the node's own addresses
 
 # One for all sockets of this process: each would else make its own, of three descriptors.
 _loop = asyncio.new_event_loop()
@@ -120,6 +121,21 @@ class Netlink:
             table=table,
             priority=table,
             family=_family(source.version),
+        )
+
+    def refuse_clear(self, operation: RefuseClear) -> None:
+        """Discard, before any route is looked up, what is to be passed on and should have come through a tunnel."""
+        _ask(
+            self._route.rule,
+            "add",
+            iifname=operation.device,
+            src=str(operation.source.ip),
+            src_len=operation.source.prefixlen,
+            dst=str(operation.destination.ip),
+            dst_len=operation.destination.prefixlen,
+            action="blackhole",
+            priority=_GUARD,
+            family=_family(operation.source.version),
         )
 
     def routes(self, table: int) -> list[KernelRoute]:

@@ -170,7 +170,10 @@ class Gateway:
             if not rekeyed:
                 raise InputError(f"{name} has nothing to rekey at {self.name}: it is not connected")
             return {"rekeyed": rekeyed}
-        (self.keying.up if verb == "up" else self.keying.down)(name, now)
+        if verb == "up":
+            self.keying.up(name, now, begin=fields.get("begin") is not False)
+        else:
+            self.keying.down(name, now)
         return connection_status(self.keying, name, now)
 
     def close(self) -> None:
