@@ -106,10 +106,8 @@ class Wirer:
                 self._enter(operation.node).add_device_route(operation.destination, operation.devices)
             case AddTableRoute():
                 self._enter(operation.node).add_table_route(operation)
-            case AddRule():
-                self._enter(operation.node).add_rule(operation.source, operation.table)
-            case RefuseClear():
-                self._enter(operation.node).refuse_clear(operation)
+            case AddRule() | RefuseClear():
+                self._enter(operation.node).add_rule(operation)
             case ApplyFilter():
                 self._enter(operation.node)
                 filters.apply(filters.security_group(operation.device, operation.group))

@@ -18,7 +18,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from lab.host.tables import KernelRoute
 from lab.ports.outer import packets_a_message
-from lab.topology.network_operations import AddTableRoute, RefuseClear, RouteKind
+from lab.topology.network_operations import AddRule, AddTableRoute, RefuseClear, RouteKind
 from lab.topology.operations import WireEnd
 
 # Of rtnetlink(7) and /etc/iproute2/rt_protos.
@@ -111,31 +111,22 @@ class Netlink:
             **hops,
         )
 
-    def add_rule(self, source: IPNetwork, table: int) -> None:
-        """Look up what comes from `source` in a table, before the main one; its number is its place among rules."""
+    def add_rule(self, operation: AddRule | RefuseClear) -> None:
+        """Have some packets looked up in a table before the main one, or discarded before any is looked at."""
+        source = operation.source
+        match operation:
+            case AddRule(table=table):
+                what: dict[str, object] = {"table": table, "priority": table}  # its number is its place among rules
+            case RefuseClear(device=device, destination=to):
+                what = {"iifname": device, "dst": str(to.ip), "dst_len": to.prefixlen, "action": "blackhole"}
+                what["priority"] = _GUARD
         _ask(
             self._route.rule,
             "add",
             src=str(source.ip),
             src_len=source.prefixlen,
-            table=table,
-            priority=table,
             family=_family(source.version),
-        )
-
-    def refuse_clear(self, operation: RefuseClear) -> None:
-        """Discard, before any route is looked up, what is to be passed on and should have come through a tunnel."""
-        _ask(
-            self._route.rule,
-            "add",
-            iifname=operation.device,
-            src=str(operation.source.ip),
-            src_len=operation.source.prefixlen,
-            dst=str(operation.destination.ip),
-            dst_len=operation.destination.prefixlen,
-            action="blackhole",
-            priority=_GUARD,
-            family=_family(operation.source.version),
+            **what,
         )
 
     def routes(self, table: int) -> list[KernelRoute]:

@@ -183,6 +183,11 @@ class Keying:
         if is_changed:
             self.settle(now)
 
+    def follow(self, spi: int, source: Endpoint, destination: Endpoint, now: float) -> None:
+        """ESP of a tunnel came from elsewhere than before: perhaps a NAT has moved the peer."""
+        self.ike.traffic_seen(spi.to_bytes(4, "big"), now, (source, destination))
+        self.settle(now)
+
     def _hear(self, tunnel: TunnelEnd, event: EspEvent, now: float) -> None:
         match event:
             case SaFirstUsed(spi=spi):
