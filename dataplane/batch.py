@@ -67,3 +67,14 @@ class Batch:
 
     def __iter__(self) -> Iterator[memoryview]:
         return (self[index] for index in range(self.count))
+
+
+def run_end(lengths: list[int], start: int, count: int) -> int:
+    """Where the run of frames of one length that begins at `start` ends, at most at `count`."""
+    length = lengths[start]
+    if lengths[start:count].count(length) == count - start:  # what nearly every batch of bulk traffic is
+        return count
+    end = start + 1
+    while lengths[end] == length:
+        end += 1
+    return end

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataplane.antireplay import extend_esn
-from dataplane.batch import Batch
+from dataplane.batch import Batch, run_end
 from dataplane.errors import LocalError
 from dataplane.esp.columns import INBOUND
 from dataplane.esp.counters import AUDITED, DiscardReason, EspCounters
 from dataplane.esp.decisions import GREATEST_MEMORY
 from dataplane.esp.events import EventQueue, SaFirstUsed
 from dataplane.esp.flow import PLAIN_TRANSPORT, TCP, UDP, Key, flow_of, flow_or_none, glance, matches
-from dataplane.esp.layout import LEAST_RUN, Layout, LayoutCache, Octets, run_end
+from dataplane.esp.layout import LEAST_RUN, Layout, LayoutCache, Octets
 from dataplane.esp.mend import NOT_ECT, clamp_mss, is_syn, merged_ecn, set_ecn
 from dataplane.esp.sa import InboundSa
 from dataplane.esp.sad import Sad

@@ -9,7 +9,7 @@ from typing import Final, final
 
 import numpy as np
 
-from dataplane.batch import Batch
+from dataplane.batch import Batch, run_end
 from dataplane.errors import LocalError
 from dataplane.esp.answers import Answers
 from dataplane.esp.columns import OUTBOUND
@@ -17,7 +17,7 @@ from dataplane.esp.counters import DiscardReason, EspCounters
 from dataplane.esp.decisions import Decision, Decisions
 from dataplane.esp.events import EventQueue
 from dataplane.esp.flow import PLAIN_TRANSPORT, TCP, UDP, flow_of, flow_or_none, glance
-from dataplane.esp.layout import LEAST_RUN, LayoutCache, run_end
+from dataplane.esp.layout import LEAST_RUN, LayoutCache
 from dataplane.esp.mend import clamp_mss, is_syn
 from dataplane.esp.outcomes import Flight
 from dataplane.esp.sa import OutboundSa

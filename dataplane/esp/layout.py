@@ -36,17 +36,6 @@ HmacCall: TypeAlias = tuple[memoryview, memoryview, memoryview]
 AeadCall: TypeAlias = tuple[memoryview, memoryview, memoryview, memoryview]
 
 
-def run_end(lengths: list[int], start: int, count: int) -> int:
-    """Where the run of packets of one length that begins at `start` ends, at most at `count`."""
-    length = lengths[start]
-    if lengths[start:count].count(length) == count - start:  # what nearly every batch of bulk traffic is
-        return count
-    end = start + 1
-    while lengths[end] == length:
-        end += 1
-    return end
-
-
 def word_column(batch: Batch, offset: int) -> Column:
     """The 32-bit words in network order at this offset of every slot."""
     return np.ndarray((batch.slots,), ">u4", batch.buffer, offset, (batch.size,))

@@ -36,17 +36,6 @@ _Key: TypeAlias = tuple[int, int, int, int, int]
 Call: TypeAlias = tuple[memoryview, memoryview, memoryview, memoryview]
 
 
-def run_end(lengths: list[int], start: int, count: int) -> int:
-    """Where the run of frames of one length that begins at `start` ends, at most at `count`."""
-    length = lengths[start]
-    if lengths[start:count].count(length) == count - start:  # what nearly every batch of bulk traffic is
-        return count
-    end = start + 1
-    while lengths[end] == length:
-        end += 1
-    return end
-
-
 def _words(buffer: bytearray, count: int, offset: int, stride: int) -> Words:
     """The 32-bit words in network order at this offset of every slot."""
     return np.ndarray((count,), ">u4", buffer, offset, (stride,))

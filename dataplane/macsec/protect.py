@@ -6,13 +6,13 @@ from typing import Final, final
 
 import numpy as np
 
-from dataplane.batch import Batch
+from dataplane.batch import Batch, run_end
 from dataplane.errors import LocalError
 from dataplane.macsec.association import TransmitSa
 from dataplane.macsec.channel import TransmitChannel
 from dataplane.macsec.controls import Controls
 from dataplane.macsec.counters import DiscardReason, SecyCounters
-from dataplane.macsec.layout import LEAST_RUN, PN_OFFSET, LayoutCache, compact, run_end
+from dataplane.macsec.layout import LEAST_RUN, PN_OFFSET, LayoutCache, compact
 from dataplane.wire.ethernet import ADDRESSES_OCTETS, HEADER_OCTETS
 from dataplane.wire.sectag import ICV_OCTETS, short_length
 

@@ -7,13 +7,13 @@ from typing import Final, final
 import numpy as np
 
 from dataplane.antireplay import extend_pn
-from dataplane.batch import Batch
+from dataplane.batch import Batch, run_end
 from dataplane.errors import IntegrityError, LocalError
 from dataplane.macsec.association import ReceiveSa
 from dataplane.macsec.channel import ReceiveChannel
 from dataplane.macsec.controls import Controls, ValidateFrames
 from dataplane.macsec.counters import DiscardReason, SecyCounters
-from dataplane.macsec.layout import LEAST_RUN, PN_OFFSET, LayoutCache, compact, run_end
+from dataplane.macsec.layout import LEAST_RUN, PN_OFFSET, LayoutCache, compact
 from dataplane.macsec.recognise import ETHER_TYPE, Recognition, same_tags
 from dataplane.wire.ethernet import ADDRESSES_OCTETS, HEADER_OCTETS
 from dataplane.wire.sectag import ICV_OCTETS, SecTag

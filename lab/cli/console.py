@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -15,12 +16,33 @@ def print_json(document: object) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """Print rows under the names of their columns; None is an empty cell."""
+    """Print rows under the names of their columns; None is an empty cell. A column without name and cells is none."""
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    kept = [i for i, column in enumerate(columns) if column or any(line[i] for line in cells)]
+    columns, cells = [columns[i] for i in kept], [[line[i] for i in kept] for line in cells]
     if sys.stdout.isatty():
         _print_rich(columns, cells, title)
     else:
         _print_plain(columns, cells, title)
+
+
+class Seconds(click.ParamType[float]):
+    """A time, as an option: a number of seconds, from `least` on."""
+
+    name = "seconds"
+
+    def __init__(self, least: float) -> None:
+        self._least = least
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Take the number; what is none, or is endless, is bad usage."""
+        try:
+            seconds = float(str(value))
+        except ValueError:
+            seconds = math.nan
+        if not self._least <= seconds < math.inf:
+            self.fail(f"{value!r} is not a number of seconds from {self._least:g} on.", param, ctx)
+        return seconds
 
 
 def note(text: str) -> None:

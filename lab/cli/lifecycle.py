@@ -42,7 +42,7 @@ def up_command(file: str, name: str | None, no_limits: bool, log_cak: bool, as_j
     for warning in topology.warnings:
         note(f"warning: {warning}")
     note_phase(f"read {path}", time.monotonic() - phase_began)
-    folder = LabFolder.of(name or topology.name)
+    folder = LabFolder.of(topology.name if name is None else name)
     lock = claim(folder)
     if lock is None:
         if not is_listening(folder):

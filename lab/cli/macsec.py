@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lab.cli.console import note, print_json, print_table
+from lab.cli.console import Seconds, note, print_json, print_table
 from lab.cli.observe import json_option, lab_option
 from lab.errors import ExitCode, InputError
 
@@ -55,10 +55,20 @@ def status_command(link: str | None, lab_name: str | None, as_json: bool) -> Exi
 @click.option("--ckn", metavar="URL", help="Take the CKN from this secret.")
 @click.option("--cak", metavar="URL", help="Take the CAK from this secret.")
 @click.option(
-    "--pause", default=0.0, show_default=True, metavar="SECONDS", help="How long it takes from one end to the other."
+    "--pause",
+    type=Seconds(0),
+    default=0.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long it takes from one end to the other.",
 )
 @click.option(
-    "--run-on", default=_RUN_ON, show_default=True, metavar="SECONDS", help="How long probes go on afterwards."
+    "--run-on",
+    type=Seconds(0),
+    default=_RUN_ON,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long probes go on afterwards.",
 )
 @lab_option
 @json_option

@@ -47,6 +47,15 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "vpn": ("vpn", "See and move a lab's IPsec connections."),
 }
 
+# How `--help` groups them; what is in no group comes last.
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "A lab": ("up", "down", "list", "status", "plan", "exec", "shell", "logs", "events", "doctor"),
+    "The proof": ("prove", "verify", "report", "save", "capture", "keys"),
+    "What protects": ("macsec", "vpn", "vault", "device-config"),
+    "The network": ("arp", "bgp", "circuit", "filters", "link", "port", "routes"),
+    "What goes wrong": ("attack", "replay", "impair"),
+}
+
 
 class LazyGroup(click.Group):
     """Knows its commands by name and imports a command's file when that command is used."""
@@ -63,10 +72,24 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant; for one that there is not, name the one that it resembles."""
+        if not args[0].startswith("-") and args[0] not in COMMANDS:
+            from difflib import get_close_matches
+
+            alike = get_close_matches(args[0], COMMANDS, n=1)
+            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {alike[0]!r}?" if alike else ""))
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from the table, importing none."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+        grouped = {name for names in SECTIONS.values() for name in names}
+        rest = tuple(name for name in sorted(COMMANDS) if name not in grouped)
+        for title, names in (SECTIONS | {"More": rest}).items():
+            with formatter.section(title):
+                formatter.write_dl([(name, COMMANDS[name][1]) for name in names])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

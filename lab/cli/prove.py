@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from lab.cli.console import Seconds, note
 from lab.cli.observe import json_option
 from lab.cli.renderings import Renderings, hand_out, rendering_options
 from lab.errors import ExitCode
@@ -13,10 +14,24 @@ from lab.errors import ExitCode
 
 @click.command("prove")
 @click.argument("name", required=False)
-@click.option("--timeout", default=5.0, show_default=True, metavar="SECONDS", help="How long canaries may take.")
+@click.option(
+    "--timeout",
+    type=Seconds(0.1),
+    default=5.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long canaries may take.",
+)
 @click.option("--with-saks", is_flag=True, help="Judge MKA-keyed links by the SAKs on file, too, not by CAKs alone.")
 @click.option("--watch", "watched", is_flag=True, help="Prove again and again, by the newest frames alone.")
-@click.option("--pause", default=0.2, show_default=True, metavar="SECONDS", help="With --watch, between two proofs.")
+@click.option(
+    "--pause",
+    type=Seconds(0),
+    default=0.2,
+    show_default=True,
+    metavar="SECONDS",
+    help="With --watch, between two proofs.",
+)
 @click.option("--rounds", type=click.IntRange(min=1), metavar="N", help="With --watch, stop after so many proofs.")
 @json_option
 @rendering_options
@@ -46,7 +61,6 @@ def prove_command(
         if html or junit or rules:
             raise click.UsageError("--watch prints lines as it goes on; --html, --junit and --rules are for one proof")
         return watch(name, timeout, pause, rounds, as_json=as_json)
-    from lab.cli.console import note
     from lab.coverage.caks import on_file
     from lab.holder.client import Client
     from lab.holder.labs import choose

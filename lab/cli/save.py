@@ -33,6 +33,7 @@ def save_command(file: Path, with_keys: bool, lab_name: str | None) -> ExitCode:
     from dataclasses import replace
     from tempfile import TemporaryDirectory
 
+    from lab.capture import keylog
     from lab.coverage.proof import examine_lab
     from lab.coverage.provenance import formed_here
     from lab.holder.evidence import take_evidence
@@ -47,31 +48,32 @@ def save_command(file: Path, with_keys: bool, lab_name: str | None) -> ExitCode:
     with TemporaryDirectory(prefix="wireproof-save-") as name:
         folder = Path(name)
         captures = _copy(evidence, folder)
-        report = examine_lab(evidence.topology, captures, evidence.keys, evidence.proof)
+        keys = keylog.read(folder / bundle.KEYS)
+        report = examine_lab(evidence.topology, captures, keys, evidence.proof)
         report = replace(report, provenance=formed_here(folder / bundle.TOPOLOGY))
         (folder / bundle.PROOF).write_text(json.dumps(evidence.proof.as_json()) + "\n")
         (folder / bundle.VERDICT).write_text(json.dumps(as_json(report), indent=1) + "\n")
         (folder / bundle.HTML).write_text(as_html(report), encoding="utf-8")
         (folder / bundle.JUNIT).write_text(as_junit(report), encoding="utf-8")
-        if with_keys and evidence.folder.keys.exists():
-            (folder / bundle.KEYS).touch(mode=0o600)
-            (folder / bundle.KEYS).write_bytes(evidence.folder.keys.read_bytes())
+        said = "included" if with_keys and keys else "left out" if keys else "none on file"
+        if keys and not with_keys:
+            (folder / bundle.KEYS).unlink()
         assert report.provenance is not None
         bundle.pack(file, folder, {
             "lab": evidence.folder.name,
             "verdict": str(report.verdict),
-            "keys": "included" if with_keys else "left out",
+            "keys": said,
             "key_ids": [key.key for key in report.keys],
             "versions": dict(report.provenance.versions),
             "seeds": evidence.seeds(),
             "saved": report.provenance.clock["formed"],
         })  # fmt: skip
-    note(f"{file}: {len(captures)} captures, verdict {report.verdict}, keys {'included' if with_keys else 'left out'}")
+    note(f"{file}: {len(captures)} captures, verdict {report.verdict}, keys {said}")
     return ExitCode.OK
 
 
 def _copy(evidence: LabEvidence, folder: Path) -> dict[str, Path]:
-    """The captures as they are now, and the topology; give where the captures are."""
+    """The captures as they are now, then all keys up to now, and the topology; give where the captures are."""
     from lab.capture.snapshot import copy_whole_blocks
 
     (folder / "captures").mkdir()
@@ -80,6 +82,9 @@ def _copy(evidence: LabEvidence, folder: Path) -> dict[str, Path]:
         for segment, path in evidence.captures.items():
             captures[segment] = folder / "captures" / path.name
             copy_whole_blocks(path, captures[segment])
+        (folder / "keys.jsonl").touch(mode=0o600)
+        if evidence.folder.keys.exists():
+            (folder / "keys.jsonl").write_bytes(evidence.folder.keys.read_bytes())
         (folder / "topology.yaml").write_bytes(evidence.folder.topology.read_bytes())
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be copied: {error.strerror}") from None

@@ -14,6 +14,8 @@ import click
 from lab.errors import InputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lab.azure.macsec import KeyRule
     from lab.vault.records import Attributes, SecretVersion
     from lab.vault.vault import Vault
@@ -34,10 +36,20 @@ def vault_command(context: click.Context, lab: str | None) -> None:
     Your vaults are below $WIREPROOF_VAULTS, else $XDG_DATA_HOME/wireproof/vaults, else ~/.local/share/wireproof/vaults.
     A topology names a secret as https://VAULT.vault.azure.net/secrets/SECRET, with /VERSION behind it to pin one.
     """
-    from lab.host.state import LabFolder
     from lab.vault.roots import user_root
 
-    context.obj = user_root(os.environ) if lab is None else LabFolder.of(lab).vaults
+    context.obj = user_root(os.environ) if lab is None else _vaults_of(lab)
+
+
+def _vaults_of(lab: str) -> Path:
+    """Where a lab's own vaults are; they stay when it is taken down."""
+    from lab.holder.labs import absence
+    from lab.host.state import LabFolder
+
+    folder = LabFolder.of(lab)
+    if not folder.path.is_dir():
+        raise absence(folder)
+    return folder.vaults
 
 
 @vault_command.command("create")
@@ -62,7 +74,10 @@ def list_(context: click.Context, name: str | None, identity: str, as_json: bool
         from lab.vault.vault import vault_names
 
         names = vault_names(context.obj)
-        click.echo(json.dumps(names) if as_json else "\n".join(names), nl=bool(names) or as_json)
+        if as_json or names:
+            click.echo(json.dumps(names) if as_json else "\n".join(names))
+        else:
+            click.echo(f"no vault in {context.obj}; make one: wireproof vault create NAME", err=True)
         return
     secrets = _open(context, name).list_secrets(identity, time.time())
     if as_json:

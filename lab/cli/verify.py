@@ -97,7 +97,7 @@ def verify_command(
 
     renderings = Renderings(html=html, junit=junit, as_json=as_json, rules=rules)
     if any(map(is_bundle, captures)):
-        if len(captures) > 1 or expectations or canaries or words is not None:
+        if len(captures) > 1 or expectations or canaries or words is not None or partial:
             raise InputError("a bundle is verified by itself, and against what is in it: give keys alone")
         return hand_out(_again(captures[0], key_logs), renderings)
     names = segment_names(captures)

@@ -70,6 +70,11 @@ _ENTRIES: Final = {
         "Frames that the tap lost were seen by nobody.",
         "Capture with larger buffers, or at a lower rate, and again.",
     ),
+    "routing": (
+        "Which prefixes are announced, and which neighbours live, is readable on this wire; without TCP-AO or TCP MD5"
+        " on the session it can be forged, too.",
+        "Nothing where the link's own routing may be clear; otherwise protect the link, or have the session inside.",
+    ),
     "odd": ("Nothing was checked in these frames, and that is no fault of theirs.", "Nothing, if it was expected."),
     "nonce-reuse": (
         "Under one key, a nonce was used for two different contents. With AES-GCM, and ChaCha20-Poly1305, that gives"

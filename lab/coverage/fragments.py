@@ -38,9 +38,9 @@ class Datagram(Generic[Waiting]):
     def payload(self) -> bytes:
         """The octets from the datagram's start up to the first that is missing."""
         parts, position = [], 0
-        while position in self.pieces:
-            parts.append(self.pieces[position])
-            position += len(parts[-1])
+        while piece := self.pieces.get(position):  # one that the snap length left nothing of is the last
+            parts.append(piece)
+            position += len(piece)
         return b"".join(parts)
 
     def add(self, piece: Fragment, octets: bytes) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from lab.errors import CheckFailedError
 from lab.holder.failure import failure
-from lab.holder.labs import NoLabError
+from lab.holder.labs import absence
 from lab.host.channel import Message
 from lab.host.control import Connection, connect
 from lab.host.entering import Entrance
@@ -32,7 +32,8 @@ class Client:
         """Call the lab.
 
         Raises:
-            NoLabError: there is none of that name, or it is dead.
+            NoLabError: there is none of that name.
+            DeadLabError: it is dead.
         """
         self.folder = folder
         self._numbers = itertools.count(1)
@@ -40,7 +41,7 @@ class Client:
         try:
             self._connection: Connection = connect(folder.control)
         except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
-            raise NoLabError(folder) from None
+            raise absence(folder) from None
 
     def __enter__(self) -> Self:
         return self

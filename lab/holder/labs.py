@@ -10,12 +10,21 @@ from lab.host.processes import boot_id
 from lab.host.state import HolderRecord, LabFolder, folders
 
 
-class NoLabError(CheckFailedError):
-    """There is no lab of that name, or only what a dead one left."""
+class NoLabError(InputError):
+    """There is no lab of that name."""
 
-    def __init__(self, folder: LabFolder) -> None:
-        self.record = folder.record()
-        super().__init__(f"there is no lab {folder.name!r}" if self.record is None else epitaph(folder, self.record))
+
+class DeadLabError(CheckFailedError):
+    """Of the lab there is only what it left when it died."""
+
+
+def absence(folder: LabFolder) -> NoLabError | DeadLabError:
+    """Why nobody answers for the lab."""
+    if (record := folder.record()) is not None:
+        return DeadLabError(epitaph(folder, record))
+    others = ", ".join(lab.folder.name for lab in known())
+    made = f"there are {others}" if others else "`wireproof up FILE` makes one"
+    return NoLabError(f"there is no lab {folder.name!r}; {made}")
 
 
 def epitaph(folder: LabFolder, record: HolderRecord) -> str:

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import secrets
-import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +19,9 @@ from lab.capture import keylog
 from lab.capture.keys import Key
 from lab.coverage.document import Report
 from lab.coverage.proof import Proof, SentCanary, examine_lab
-from lab.errors import CheckFailedError
 from lab.holder.client import Client
+from lab.holder.inside import do_inside
 from lab.host.entering import Entrance
-from lab.host.processes import fork
 from lab.host.state import LabFolder
 from lab.model.topology import Topology
 
@@ -49,24 +45,10 @@ def send_canaries(client: Client, topology: Topology, timeout: float) -> tuple[O
     """
     canaries = plan_canaries(topology, secrets.token_bytes)
     nodes = sorted({end.node for canary in canaries for end in (canary.source, canary.target)})
-    with _entered(client, nodes) as entrance:
-        reading, writing = os.pipe()
-        inside = functools.partial(_exchange_inside, canaries, entrance, timeout, writing)
-        child = fork(inside, keep=(*_descriptors(entrance), writing))
-        os.close(writing)
-        try:
-            with os.fdopen(reading, "rb") as pipe:
-                said = pipe.read()
-        except BaseException:
-            os.kill(child, signal.SIGKILL)
-            raise
-        finally:
-            os.waitpid(child, 0)
-    if not said:
-        raise CheckFailedError(f"lab {client.folder.name} ended, or could not be entered, while canaries were sent")
+    arrivals = do_inside(client, nodes, functools.partial(_exchange, canaries, timeout))
     return tuple(
         Outcome(canary=canary, arrived=arrived, attempts=attempts)
-        for canary, (arrived, attempts) in zip(canaries, json.loads(said), strict=True)
+        for canary, (arrived, attempts) in zip(canaries, arrivals, strict=True)
     )
 
 
@@ -129,32 +111,6 @@ def _sent(outcome: Outcome) -> SentCanary:
     )
 
 
-@contextmanager
-def _entered(client: Client, nodes: list[str]) -> Iterator[Entrance]:
-    """The way into nodes, for the time of a `with`."""
-    entrance = client.enter(nodes)
-    try:
-        yield entrance
-    finally:
-        for descriptor in _descriptors(entrance):
-            os.close(descriptor)
-
-
-def _descriptors(entrance: Entrance) -> list[int]:
-    places = (entrance.home, *entrance.nodes.values())
-    return [*entrance.shared.values(), *(descriptor for place in places for descriptor in (place.net, place.uts))]
-
-
-def _exchange_inside(canaries: tuple[Canary, ...], entrance: Entrance, timeout: float, writing: int) -> None:
-    """The child's work. It forks once more, because only a child is in the lab's PID namespace, and ends with it."""
-    entrance.enter()
-    child = os.fork()
-    if child:
-        os.close(writing)
-        os.waitpid(child, 0)
-        return
+def _exchange(canaries: tuple[Canary, ...], timeout: float, entrance: Entrance) -> list[tuple[bool, int]]:
     exchange = Exchange(canaries, lambda node: entrance.nodes[node].visit(entrance.home), time.monotonic)
-    outcomes = exchange.run(timeout)
-    with os.fdopen(writing, "wb") as pipe:
-        pipe.write(json.dumps([(outcome.arrived, outcome.attempts) for outcome in outcomes]).encode())
-    os._exit(0)
+    return [(outcome.arrived, outcome.attempts) for outcome in exchange.run(timeout)]

@@ -6,7 +6,7 @@ import os
 
 from lab.errors import MachineError
 from lab.holder.client import Client
-from lab.holder.labs import NoLabError
+from lab.holder.labs import DeadLabError, NoLabError
 from lab.host.processes import kill, wait_for_end
 from lab.host.state import LabFolder
 
@@ -25,8 +25,8 @@ def take_down(folder: LabFolder, *, purge: bool) -> str:
         with Client(folder) as client:
             client.end()
         done = f"lab {folder.name} is down"
-    except NoLabError as dead:
-        done = f"no lab {folder.name}" if dead.record is None else f"lab {folder.name} was dead"
+    except (NoLabError, DeadLabError) as gone:
+        done = f"lab {folder.name} was dead" if isinstance(gone, DeadLabError) else f"no lab {folder.name}"
         _end_what_lives(folder)
     lock = folder.lock(timeout=_GONE_WITHIN)
     if lock is None:

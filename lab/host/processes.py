@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
@@ -113,6 +114,8 @@ def fork(
 def _be_child(run: Callable[[], None], keep: frozenset[int], output: int | None) -> int:
     code = ExitCode.OK
     try:
+        # What the parent left as garbage is never finalized here: its descriptors' numbers soon belong to others.
+        gc.freeze()
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)

@@ -45,6 +45,7 @@ def form_again(bundle: Bundle, keys: Sequence[Key] | None) -> Report:
             "the verdict formed again is not the one that was saved: "
             + "; ".join(differing[:_MOST_DIFFERENCES])
             + (f"; and {more} more differences" if more > 0 else "")
+            + _other_versions(saved)
         )
     return report
 
@@ -52,31 +53,40 @@ def form_again(bundle: Bundle, keys: Sequence[Key] | None) -> Report:
 def _provenance(bundle: Bundle, saved: Any) -> Provenance:
     """Who formed the verdict first, from which topology; who formed it again is a matter of the clock."""
     here = formed_here(bundle.folder / TOPOLOGY)
-    first = saved.get("provenance", {})
+    first = saved["provenance"]
     return replace(
         here,
-        versions={str(name): str(version) for name, version in first.get("versions", {}).items()},
+        versions={str(name): str(version) for name, version in first["versions"].items()},
         clock={
-            **{str(name): str(value) for name, value in first.get("clock", {}).items()},
+            **{str(name): str(value) for name, value in first["clock"].items()},
             "formed again": now(),
             "formed again with": ", ".join(f"{name} {version}" for name, version in versions().items()),
         },
     )
 
 
+def _other_versions(saved: Any) -> str:
+    """What was of another version then, which may be all the difference there is."""
+    first = saved["provenance"]["versions"]
+    other = [f"{name} was {first.get(name)} and is {version}" for name, version in versions().items()
+             if first.get(name) != version]  # fmt: skip
+    return f"; it was formed by other versions: {', '.join(other)}" if other else ""
+
+
 def _read(path: Path) -> Any:
     try:
         saved = json.loads(path.read_bytes())
-        if isinstance(saved, dict) and isinstance(saved.get("provenance", {}), dict):
+        told = saved.setdefault("provenance", {})
+        if all(isinstance(told.setdefault(name, {}), dict) for name in ("versions", "clock")):
             return saved
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, AttributeError):
         pass
     raise InputError([Problem(file=path.name, text="is no verdict")])
 
 
 def _without_clock(document: Any) -> Any:
     """A copy in which the clock says nothing."""
-    provenance = {**document.get("provenance", {}), "clock": None}
+    provenance = {**document["provenance"], "clock": None}
     return {**document, "provenance": provenance}
 
 

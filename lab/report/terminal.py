@@ -21,6 +21,7 @@ from lab.report.ways import Way, ways
 
 PIPE_WIDTH = 100
 _IN_CLEAR = "in clear"
+_LEAST_TABLE = 72  # columns; in less, the table has no room for what stands in it
 _MOST_FINDINGS = 8
 _MOST_REASONS = 4
 _MOST_RUNS = 8
@@ -36,7 +37,8 @@ def print_report(report: Report, file: TextIO | None = None) -> None:
     """Print the report: in colour on a terminal and as wide as that is, else plain, at most PIPE_WIDTH columns wide."""
     file = file or sys.stdout
     if file.isatty():
-        Console(file=file, highlight=False).print(render(report))
+        console = Console(file=file, highlight=False)
+        console.print(render(report, narrow=console.width < _LEAST_TABLE))
         return
     lines = io.StringIO()
     Console(file=lines, width=PIPE_WIDTH, highlight=False, color_system=None).print(render(report))
@@ -45,9 +47,9 @@ def print_report(report: Report, file: TextIO | None = None) -> None:
         file.write(line.rstrip().encode(encoding, "replace").decode(encoding) + "\n")
 
 
-def render(report: Report) -> RenderableType:
-    """The report for a rich console."""
-    parts: list[RenderableType] = [_table(report)]
+def render(report: Report, *, narrow: bool = False) -> RenderableType:
+    """The report for a rich console; for a `narrow` one, lines instead of the table, which would lose columns."""
+    parts: list[RenderableType] = [_lines(report) if narrow else _table(report)]
     parts += [Padding(lines, (0, 1, 1, 1)) for segment in report.segments if (lines := _findings(segment))]
     if report.canaries is not None and report.canaries.lost:
         parts.append(Padding(_lost(report.canaries), (0, 1, 1, 1)))
@@ -82,6 +84,23 @@ def _table(report: Report) -> Table:
             Text("\n".join(_reasons(segment))),
         )
     return table
+
+
+def _lines(report: Report) -> Padding:
+    """What the table says, below each other."""
+    text = Text()
+    for segment in report.segments:
+        text.append(f"{segment.segment} ")
+        text.append(segment.verdict.upper(), style=_VERDICT_STYLES[segment.verdict])
+        clear, control = _frames(segment, *sorted(_CLEAR_NAMES)), _frames(segment, "control")
+        said = [
+            *([f"expected {segment.expect}"] if segment.expect is not None else []),
+            f"outermost {', '.join(_outermost(segment)) or '-'}",
+            f"authentic {', '.join(_authentic(segment)) or '0'}; clear {clear}; control {control}",
+            *_reasons(segment),
+        ]
+        text.append("".join(f"\n  {line}" for line in said) + "\n")
+    return Padding(text, (1, 1, 0, 1))
 
 
 def _reasons(segment: SegmentReport) -> list[str]:

@@ -27,7 +27,8 @@ def find(name: str) -> Path:
         if name in known:
             return known[name]
         raise InputError(f"there is no topology {name!r}; {near(name, known)}")
-    raise InputError(f"there is no file {name}; write the path of a topology file, or a name: {', '.join(shipped())}")
+    what = f"{name} is {'a folder' if path.is_dir() else 'no ordinary file'}" if path.exists() else f"no file {name}"
+    raise InputError(f"{what}; write the path of a topology file, or a name: {', '.join(shipped())}")
 
 
 def shipped() -> dict[str, Path]:

@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import json
 import random
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +23,7 @@ from lab.coverage.document import Verdict
 from lab.errors import InputError
 from lab.report.as_json import as_json
 from tests.captures.cases import CAPTURES, NAMES, frames_of, keys_of, observe, path_of, report
+from tests.fuzz.mutants import main
 
 KEYS = tuple(key for name in NAMES for key in keys_of(name))
 
@@ -116,17 +116,5 @@ def mutate(octets: bytes, dice: random.Random) -> bytes:
     return bytes(changed)
 
 
-def run(target: str, rounds: int, seed: int) -> None:
-    """Run a target on mutants; a failure names the octets."""
-    dice = random.Random(seed)
-    known = seeds(target)
-    for _ in range(rounds):
-        octets = mutate(dice.choice(known), dice)
-        try:
-            TARGETS[target](octets)
-        except Exception as error:
-            raise AssertionError(f"{target} fails on {octets.hex()}") from error
-
-
 if __name__ == "__main__":
-    run(sys.argv[1], int((sys.argv[2:] or ["100000"])[0]), int((sys.argv[3:] or ["0"])[0]))
+    main(TARGETS, seeds, mutate)

@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
-import sys
 from collections.abc import Callable
 
 from dataplane.errors import WireError
@@ -18,7 +16,7 @@ from dataplane.wire.ike_header import IkeHeader
 from tests.captures.ike import CAPTURES, messages
 from tests.exchange.ike.conversation import CONVERSATION, PROTECTED, at_message, inside_of, resealed, sound
 from tests.exchange.ike.pair import Pair
-from tests.fuzz.macsec_targets import mutate
+from tests.fuzz.mutants import main
 
 
 def message(octets: bytes) -> None:
@@ -85,16 +83,5 @@ def _first_inside(index: int) -> int:
     return octets[28]
 
 
-def run(target: str, rounds: int, seed: int) -> None:
-    """Call a target with so many mutants of its seeds."""
-    dice, corpus = random.Random(seed), seeds(target)
-    for _ in range(rounds):
-        mutant = mutate(dice.choice(corpus), dice)
-        try:
-            TARGETS[target](mutant)
-        except Exception as error:
-            raise AssertionError(f"{target} on {mutant.hex()}") from error
-
-
 if __name__ == "__main__":
-    run(sys.argv[1], *map(int, sys.argv[2:3] or ["10000"]), *map(int, sys.argv[3:4] or ["0"]))
+    main(TARGETS, seeds)

@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
-import sys
 from collections.abc import Callable
 
 from dataplane.batch import Batch
@@ -19,6 +17,7 @@ from dataplane.macsec.suites import CIPHER_SUITES
 from dataplane.wire.eapol import EapolHeader
 from dataplane.wire.ethernet import EthernetHeader, VlanTag
 from dataplane.wire.sectag import SecTag
+from tests.fuzz.mutants import main
 from tests.unit.dataplane.macsec.pair import clear_frame, make_sak, receiver, sci_of, sender
 
 SLOTS, SLOT = 32, 260
@@ -137,35 +136,5 @@ def seeds(target: str) -> list[bytes]:
     }.get(target, [frame[12:] for frame in protected])
 
 
-def mutate(octets: bytes, dice: random.Random) -> bytes:
-    """Flip, cut, double, insert, overwrite: a few of them."""
-    mutant = bytearray(octets)
-    for _ in range(dice.randint(1, 4)):
-        at = dice.randrange(len(mutant) + 1)
-        how = dice.randrange(5)
-        if how == 0 and at < len(mutant):
-            mutant[at] ^= 1 << dice.randrange(8)
-        elif how == 1:
-            del mutant[at : at + dice.randint(1, 20)]
-        elif how == 2:
-            mutant[at:at] = mutant[at : at + dice.randint(1, 200)]
-        elif how == 3:
-            mutant[at:at] = dice.randbytes(dice.randint(1, 8))
-        else:
-            mutant[at : at + 4] = dice.choice((bytes(4), b"\xff" * 4, b"\x7f\xff\xff\xff", b"\x80\x00\x00\x00"))
-    return bytes(mutant)
-
-
-def run(target: str, rounds: int, seed: int) -> None:
-    """Call a target with so many mutants of its seeds."""
-    dice, corpus = random.Random(seed), seeds(target)
-    for _ in range(rounds):
-        mutant = mutate(dice.choice(corpus), dice)
-        try:
-            TARGETS[target](mutant)
-        except Exception as error:
-            raise AssertionError(f"{target} on {mutant.hex()}") from error
-
-
 if __name__ == "__main__":
-    run(sys.argv[1], *map(int, sys.argv[2:3] or ["10000"]), *map(int, sys.argv[3:4] or ["0"]))
+    main(TARGETS, seeds)

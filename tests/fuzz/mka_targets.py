@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import random
-import sys
 from collections.abc import Callable
 
 from dataplane.crypto.cmac import aes_cmac
@@ -19,7 +17,7 @@ from dataplane.mka.paramsets.announced import Announcement
 from dataplane.mka.paramsets.distributed import DistributedCak
 from dataplane.mka.verdict import Accepted, Discarded
 from tests.exchange.mka.lan import Lan, cak, pair
-from tests.fuzz.macsec_targets import mutate
+from tests.fuzz.mutants import main
 from tests.vectors.load import DATA
 
 
@@ -100,16 +98,5 @@ def _ahead(body: bytes) -> bytes:
     return body[:24] + b"\x00\x01" + body[26:]
 
 
-def run(target: str, rounds: int, seed: int) -> None:
-    """Call a target with so many mutants of its seeds."""
-    dice, corpus = random.Random(seed), seeds(target)
-    for _ in range(rounds):
-        mutant = mutate(dice.choice(corpus), dice)
-        try:
-            TARGETS[target](mutant)
-        except Exception as error:
-            raise AssertionError(f"{target} on {mutant.hex()}") from error
-
-
 if __name__ == "__main__":
-    run(sys.argv[1], *map(int, sys.argv[2:3] or ["10000"]), *map(int, sys.argv[3:4] or ["0"]))
+    main(TARGETS, seeds)

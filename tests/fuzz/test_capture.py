@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.capture_targets import TARGETS, run, seeds
+from tests.fuzz.capture_targets import TARGETS, mutate, seeds
+from tests.fuzz.mutants import run
 
 ROUNDS = {"reader": 400, "key_log": 2000, "frames": 60, "verdict": 60}
 
@@ -19,7 +20,7 @@ def test_seeds(target: str) -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_mutants(target: str) -> None:
-    run(target, ROUNDS[target], seed=1)
+    run(TARGETS[target], seeds(target), ROUNDS[target], seed=1, how=mutate)
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.ike_targets import TARGETS, run, seeds
+from tests.fuzz.ike_targets import TARGETS, seeds
+from tests.fuzz.mutants import run
 
 ROUNDS = {"message": 3000, "chain": 5000, "stranger": 500, "insider": 1000}
 
@@ -19,7 +20,7 @@ def test_seeds(target: str) -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_mutants(target: str) -> None:
-    run(target, ROUNDS[target], seed=1)
+    run(TARGETS[target], seeds(target), ROUNDS[target], seed=1)
 
 
 @pytest.mark.parametrize("target", TARGETS)

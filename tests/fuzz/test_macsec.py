@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.macsec_targets import TARGETS, run, seeds
+from tests.fuzz.macsec_targets import TARGETS, seeds
+from tests.fuzz.mutants import run
 
 SLOW = ("validate", "protect")
 
@@ -19,7 +20,7 @@ def test_seeds(target: str) -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_mutants(target: str) -> None:
-    run(target, 60 if target in SLOW else 2000, seed=1)
+    run(TARGETS[target], seeds(target), 60 if target in SLOW else 2000, seed=1)
 
 
 @pytest.mark.parametrize("target", TARGETS)

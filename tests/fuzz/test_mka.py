@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.mka_targets import TARGETS, run, seeds
+from tests.fuzz.mka_targets import TARGETS, seeds
+from tests.fuzz.mutants import run
 
 ROUNDS = {"mkpdu": 3000, "sets": 3000, "frame": 150, "insider": 150}
 
@@ -19,7 +20,7 @@ def test_seeds(target: str) -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_mutants(target: str) -> None:
-    run(target, ROUNDS[target], seed=1)
+    run(TARGETS[target], seeds(target), ROUNDS[target], seed=1)
 
 
 @pytest.mark.parametrize("target", TARGETS)

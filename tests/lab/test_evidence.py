@@ -73,6 +73,10 @@ def test_a_lab_that_breaks_its_promise_says_where(bench: Bench, tmp_path: Path) 
         assert {"NX_BYPASS"} <= {word for direction in segment["directions"] for word in direction["coverage"]}
     assert next(rule["status"] for rule in document["rules"][0]["results"]) == "not-met"
     assert "Violated" in page.read_text()
+    saved = tmp_path / "saved.tar.gz"
+    assert "keys none on file" in bench.run("save", str(saved)).stderr
+    again = bench.run("verify", str(saved))
+    assert (again.returncode, "is the one that was saved" in again.stderr) == (1, True)
 
 
 def test_without_a_lab_there_is_nothing_to_report(bench: Bench, tmp_path: Path) -> None:

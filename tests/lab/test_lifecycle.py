@@ -57,6 +57,10 @@ def test_up_twice_and_down_twice(bench: Bench) -> None:
     for arguments, words in ((("down",), "no lab"), (("down", "chain"), "no lab chain"), (("down", "--all"), "no lab")):
         ran = bench.run(*arguments)
         assert (ran.returncode, ran.stderr.strip()) == (0, words)
+    for command in ("status", "prove"):
+        ran = bench.run(command, "chain")
+        said = "wireproof: there is no lab 'chain'; `wireproof up FILE` makes one\n"
+        assert (ran.returncode, ran.stderr) == (3, said)
     assert bench.run("list").stderr.strip() == "no lab"
     assert json.loads(bench.ok("list", "--json")) == []
     bench.ok("up", file)
@@ -150,7 +154,7 @@ def test_what_is_not_there_is_named(bench: Bench) -> None:
     for arguments in (("status",), ("exec", "n0", "true"), ("events",), ("logs", "n0")):
         ran = bench.run(*arguments)
         assert (ran.returncode, ran.stderr) == (3, "wireproof: no lab is up; `wireproof up FILE` makes one\n")
-    assert bench.run("status", "nope").returncode == 1
+    assert bench.run("status", "nope").returncode == 3
     assert bench.run("status", "../x").returncode == 3
     bench.ok("up", bench.chain(2))
     ran = bench.run("exec", "n7", "true")

@@ -29,7 +29,7 @@ _ETHER_TYPES: Final = {
     b"\x88\xcc": "LLDP", b"\x88\x09": "slow protocols", b"\x88\x08": "MAC control",
 }  # fmt: skip
 _EXCHANGES: Final = {34: "IKE_SA_INIT", 35: "IKE_AUTH", 36: "CREATE_CHILD_SA", 37: "INFORMATIONAL"}
-_HEAD: Final = 46  # Ethernet, IPv4, UDP, SPI: what a run looks at
+_HEAD: Final = 46  # Ethernet, IPv4, UDP, SPI: what tells the commonest frames apart
 _STARTS: Final = {link.LINUX_SLL: 16, link.LINUX_SLL2: 20, link.BSD_LOOPBACK: 4, link.OPENBSD_LOOPBACK: 4}
 _REACH: Final = 72  # the same in IPv6, and what makes it a multiple of 8
 _EXTENSIONS: Final = np.array([0, 43, 44, 60])
@@ -59,7 +59,7 @@ class Residue:
         for length in np.flatnonzero(counts).tolist():
             self.lengths[length] = self.lengths.get(length, 0) + int(counts[length])
         for start, end in zip(burst.starts[speakers].tolist(), burst.ends[speakers].tolist(), strict=True):
-            self._head(burst.data[start : min(end, start + _REACH)], link.ETHERNET)
+            self._head(burst.data[start:end], link.ETHERNET)
 
     def merge(self, other: Residue) -> None:
         """Add what the part that follows has shown."""
@@ -164,23 +164,27 @@ def speakers(burst: Burst, rows: Column) -> Column:
 def _marks(heads: NDArray[np.void]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
     """A number for each head that is alike where the same is to be read, and which heads are simple enough for that.
 
-    MACsec, and IP without options or extensions, untagged.
+    MACsec, and IP without options or extensions, untagged; but for IKE.
     """
     octets = heads.view(np.uint8).reshape(-1, _REACH)
     ether = octets[:, 12].astype(np.int64) << 8 | octets[:, 13]
     version4, version6 = (ether == 0x0800) & (octets[:, 14] == 0x45), ether == 0x86DD
     protocol = np.where(version4, octets[:, 23], octets[:, 20])
     words = heads.view(">u2").reshape(-1, _REACH // 2)
-    natt = (protocol == 17) & np.where(
-        version4, (words[:, 17] == 4500) | (words[:, 18] == 4500), (words[:, 27] == 4500) | (words[:, 28] == 4500)
-    )
+    udp = protocol == 17
+    ports = np.where(version4[:, None], words[:, 17:19], words[:, 27:29])
+    natt = udp & (ports == 4500).any(axis=1)
+    marker = np.where(version4[:, None], words[:, 21:23], words[:, 31:33])
+    ike = (udp & (ports == 500).any(axis=1)) | (natt & ~marker.any(axis=1))  # few, and no two alike
     ported = (protocol == 6) | (protocol == 17) | (protocol == 50)
     form = np.where(version4, 2, np.where(version6, 5, np.where(octets[:, 14] & _SC, 1, 0)))
     form = form + (version4 | version6) * (ported.astype(np.int64) + natt)
-    parts = (heads.view("<u8").reshape(-1, _REACH // 8) & _FORMS[form]) * _ODD
-    marks: NDArray[np.uint64] = parts.sum(axis=1, dtype=np.uint64) + form.astype(np.uint64)
+    marks: NDArray[np.uint64] = form.astype(np.uint64)
+    for part in (heads.view("<u8").reshape(-1, _REACH // 8) & _FORMS[form]).T:
+        marks = (marks ^ part) * _ODD  # so that a difference anywhere comes to one everywhere
+        marks ^= marks >> np.uint64(29)
     extended = version6 & np.isin(protocol, _EXTENSIONS)
-    return marks, (version4 | version6 | (ether == 0x88E5)) & ~extended
+    return marks, ((version4 | version6) & ~ike | (ether == 0x88E5)) & ~extended
 
 
 def _form(*octets: Iterable[int]) -> NDArray[np.uint64]:
@@ -196,7 +200,7 @@ _FORMS: Final = np.array([
       for end, more in ((34, ()), (38, ()), (38, range(42, 46)))),
     *(_form(range(14), (20,), range(22, end), more) for end, more in ((54, ()), (58, ()), (58, range(62, 66)))),  # IPv6
 ])  # fmt: skip
-_ODD: Final = np.array([0x9E3779B97F4A7C15 * (2 * place + 1) % (1 << 64) for place in range(_REACH // 8)], np.uint64)
+_ODD: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
 def _key(octets: bytes) -> bytes:
@@ -212,5 +216,7 @@ def _key(octets: bytes) -> bytes:
         if protocol == 17 and b"\x11\x94" in (octets[34:36], octets[36:38]):
             # The SPI of ESP; behind the marker of IKE, its SPIs and its exchange.
             return head + octets[34:38] + (octets[42:46] if octets[42:46] != bytes(4) else octets[42:65])
+        if protocol == 17 and b"\x01\xf4" in (octets[34:36], octets[36:38]):
+            return head + octets[34:38] + octets[42:61]
         return head + octets[34:38] if protocol in (6, 17) else head
     return octets[:128]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dataplane.batch import Batch
+from dataplane.batch import Batch, run_end
 from dataplane.errors import LocalError
 
 
@@ -45,3 +45,19 @@ def test_too_much_is_refused() -> None:
         batch.append(b"a")
     with pytest.raises(LocalError):
         Batch(slots=0, size=4)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "start", "count", "end"),
+    [
+        ([5, 5, 5], 0, 3, 3),
+        ([5, 5, 6, 6], 0, 4, 2),
+        ([5, 5, 6, 6], 2, 4, 4),
+        ([5, 5, 5, 5], 0, 2, 2),
+        ([5], 0, 1, 1),
+        ([5, 5, 7, 7, 5, 0, 0], 2, 5, 4),
+        ([5, 5, 7, 7, 5, 0, 0], 4, 5, 5),
+    ],
+)
+def test_run_end(lengths: list[int], start: int, count: int, end: int) -> None:
+    assert run_end(lengths, start, count) == end

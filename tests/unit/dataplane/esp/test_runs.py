@@ -7,7 +7,7 @@ import os
 import pytest
 
 from dataplane.batch import Batch
-from dataplane.esp.layout import Layout, LayoutCache, run_end
+from dataplane.esp.layout import Layout, LayoutCache
 from dataplane.esp.open import Opener
 from dataplane.esp.sa import InboundSa, OutboundSa
 from dataplane.esp.seal import Sealer
@@ -115,12 +115,6 @@ def test_a_stranger_ends_a_run_and_another_begins() -> None:
     sealing, opening = watched(sent)
     assert sealing == [20, *[1] * 6, 20]
     assert sum(opening) >= 46
-
-
-def test_run_ends() -> None:
-    lengths = [5, 5, 5, 7, 7, 5, 5, 0, 0]
-    assert [run_end(lengths, start, 7) for start in (0, 2, 3, 5)] == [3, 3, 5, 7]
-    assert run_end(lengths, 5, 6) == 6
 
 
 def test_layouts_are_kept_but_not_for_ever() -> None:

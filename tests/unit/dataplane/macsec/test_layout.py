@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from dataplane.batch import Batch
-from dataplane.macsec.layout import GREATEST_CACHE, WORTH_A_LAYOUT, Layout, LayoutCache, compact, run_end
+from dataplane.macsec.layout import GREATEST_CACHE, WORTH_A_LAYOUT, Layout, LayoutCache, compact
 from dataplane.macsec.nonce import Nonces
 from tests.unit.dataplane.macsec.pair import A_SCI
-
-
-@pytest.mark.parametrize(
-    ("lengths", "start", "count", "end"),
-    [([5, 5, 5], 0, 3, 3), ([5, 5, 6, 6], 0, 4, 2), ([5, 5, 6, 6], 2, 4, 4), ([5, 5, 5, 5], 0, 2, 2), ([5], 0, 1, 1)],
-)
-def test_run_end(lengths: list[int], start: int, count: int, end: int) -> None:
-    assert run_end(lengths, start, count) == end
 
 
 def test_compact_closes_gaps_and_keeps_the_order() -> None:

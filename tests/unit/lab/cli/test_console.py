@@ -15,6 +15,12 @@ def test_plain_columns_for_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "NODE\n"
 
 
+def test_a_column_of_nothing_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("node", ""), [("ce", None), ("msee1", "")])
+    print_table(("node", ""), [("ce", None), ("msee1", "died")])
+    assert capsys.readouterr().out == "NODE\nce\nmsee1\nNODE\nce\nmsee1  died\n"
+
+
 def test_a_table_for_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

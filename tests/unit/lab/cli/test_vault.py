@@ -107,3 +107,15 @@ def test_what_does_not_exist(vault: Wireproof) -> None:
     assert code == 3
     assert "wireproof vault create kv-none" in err
     assert vault("create", "x")[0] == 3
+
+
+def test_no_vaults_and_no_lab(vault: Wireproof, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "runtime").mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
+    code, out, err = vault("list")
+    assert (code, out, "make one: wireproof vault create NAME" in err) == (0, "", True)
+    assert vault("list", "--json")[:2] == (0, "[]\n")
+    for words in (("list",), ("create", "kv-own")):
+        code, _, err = vault("--lab", "nowhere", *words)
+        assert (code, "there is no lab 'nowhere'" in err) == (3, True)
+    assert not (tmp_path / "runtime" / "wireproof" / "nowhere").exists()

@@ -109,3 +109,13 @@ def test_the_beginning_is_what_can_be_read_of_an_incomplete_datagram() -> None:
     (datagram,) = bench.reassembly.finish()
     assert datagram.payload() == WHOLE[:48]
     assert datagram.cut
+
+
+@pytest.mark.parametrize("empty", [0, 24, 48])
+def test_a_piece_of_which_the_snap_length_left_nothing(empty: int) -> None:
+    bench = Bench()
+    for offset in (0, 24, 48):
+        bench.add(piece(offset), b"" if offset == empty else WHOLE[offset : offset + 24], cut=offset == empty)
+    (datagram,) = bench.reassembly.finish()
+    assert datagram.payload() == WHOLE[:empty]
+    assert datagram.cut

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import os
+import select
 import signal
 import sys
 import time
@@ -108,3 +110,25 @@ def test_signal_handlers_of_the_parent_are_not_the_childs() -> None:
     finally:
         signal.signal(signal.SIGTERM, before)
     assert processes.describe_end(end_of(lambda: None)) == "exit code 0"
+
+
+def test_garbage_of_the_parent_closes_nothing_in_a_child() -> None:
+    class Ring:
+        def __init__(self) -> None:
+            self.me, self.poll = self, select.epoll()
+
+    gc.collect()
+    gc.disable()
+    try:
+        number = Ring().poll.fileno()  # garbage at once, and with nobody to collect it
+
+        def take_its_number() -> None:
+            own = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(own, number)
+            gc.collect()
+            os.fstat(number)
+
+        assert end_of(take_its_number) == 0
+    finally:
+        gc.enable()
+        gc.collect()

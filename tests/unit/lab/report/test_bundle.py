@@ -158,6 +158,28 @@ def test_another_verdict_than_the_saved_one_is_a_failed_check(
     code, _, err = verify(capsys, tmp_path / "c.tar.gz")
     assert code == 1
     assert 'verdict was "violated" and is "proven"' in err
+    assert "other versions" not in err
+    path.write_text(path.read_text().replace('"python": "', '"python": "another '))
+    bundle.pack(tmp_path / "d.tar.gz", tmp_path / "evidence", {})
+    code, _, err = verify(capsys, tmp_path / "d.tar.gz")
+    assert (code, "formed by other versions: python was another " in err) == (1, True)
+
+
+@pytest.mark.parametrize("saved", ["", "[]", "3", "[" * 100_000, '{"provenance": 3}', '{"provenance": {"clock": []}}'])
+def test_a_verdict_that_is_none(packed: Path, tmp_path: Path, saved: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "evidence" / "verdict.json").write_text(saved)
+    bundle.pack(packed, tmp_path / "evidence", {})
+    code, _, err = verify(capsys, packed)
+    assert (code, "verdict.json: is no verdict" in err) == (3, True)
+
+
+def test_without_its_capture_a_segment_is_not_judged(
+    packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "evidence" / "captures" / "a--b.pcapng").unlink()
+    bundle.pack(packed, tmp_path / "evidence", {})
+    code, _, err = verify(capsys, packed)
+    assert (code, "a--b" in err) == (3, True)
 
 
 @pytest.mark.parametrize("words", [["x.pcap"], ["--expect", "a=clear"], ["--canary", "12345678"], ["--filter", "udp"]])

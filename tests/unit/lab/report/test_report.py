@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -136,6 +137,25 @@ def test_the_table_on_a_terminal_has_colours_and_its_width() -> None:
         console.print(render(REPORT))
         assert "\x1b[1;32mPROVEN" in lines.getvalue()
         assert "\x1b[1;31mVIOLATED" in lines.getvalue()
+
+
+def test_a_narrow_terminal_gets_lines_instead_of_a_table_that_would_lose_columns() -> None:
+    class Narrow(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    said = {}
+    for width in (40, 71, 72, 100):
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("COLUMNS", str(width))
+            environment.setenv("TERM", "xterm")
+            lines = Narrow()
+            print_report(REPORT, lines)
+        said[width] = re.sub("\x1b\\[[0-9;]*m", "", lines.getvalue())
+        assert max(map(len, said[width].splitlines())) <= width
+        assert "ce--msee1" in said[width]
+    assert [line.rstrip() for line in said[40].splitlines()][1:3] == [" ce--msee1 PROVEN", "   expected macsec"]
+    assert ("verdict" in said[71], "verdict" in said[72]) == (False, True)
 
 
 class Ascii(io.StringIO):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,8 @@ def test_a_name_is_looked_for_here_first_then_among_those_that_came_along(
         ("zzz", "known are clear, "),
         ("./clear", "no file ./clear"),
         ("clear.yaml", "no file clear.yaml"),
+        (os.curdir + os.sep, "is a folder; write the path of a topology file"),
+        (os.devnull, "/dev/null is no ordinary file"),
     ],
 )
 def test_what_is_not_there(name: str, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lab.capture.frame import ETHERNET, Frame
+from lab.capture.source import open_capture
 from lab.coverage import census
 from lab.coverage.evidence.collected import Collected
 from lab.coverage.evidence.messages import MOST_MESSAGES, Message, Messages
 from lab.coverage.evidence.randomness import Randomness, are_sampled, is_sampled
-from lab.coverage.evidence.residual import MOST_ITEMS, Residue
+from lab.coverage.evidence.residual import MOST_ITEMS, Residue, speakers
 from lab.coverage.evidence.sightings import Sightings
 from lab.coverage.evidence.specimens import Specimens
 from lab.coverage.evidence.timeline import MOST_BINS, Timeline
 from lab.coverage.tokens import Sighting
-from tests.captures.cases import NAMES, frames_of, keys_of, observe
+from tests.captures.cases import NAMES, frames_of, keys_of, observe, write_pcap
 from tests.property.test_capture_bulk_twin import collected
-from tests.unit.lab.coverage.packets import A, esp_gcm, ethernet, ipv4, macsec, ping, udp
+from tests.unit.lab.coverage.packets import A, esp_gcm, ethernet, frames, ipv4, ipv6, macsec, ping, udp
 
 START = 1_700_000_000_000_000_000
 
@@ -92,6 +94,26 @@ def test_what_is_readable_of_each_kind_of_frame() -> None:
     assert residue.fields["ip addresses"] == {"10.0.0.1 to 10.0.0.2"}
     assert residue.fields["ip protocols"] == {"ESP", "UDP", "ICMP"}
     assert sum(residue.lengths.values()) == 10
+
+
+def test_all_of_ike_is_told_by_frame_and_by_run(tmp_path: Path) -> None:
+    octets = []
+    for number in (34, 35, 36, 37, 35, 36):
+        spis = b"\1" * 8 + bytes([number]) * 8
+        told = spis + bytes([46, 0x20, number, 8]) + bytes(40)
+        for message in (udp(500, 500, told), udp(4500, 4500, bytes(4) + told)):
+            octets += [ethernet(ipv4(17, message)), ethernet(ipv6(17, message), 0x86DD)]
+        octets += [ethernet(ping())] * 20
+    one, many = Residue(), Residue()
+    for frame in octets:
+        one.frame(frame, len(frame), ETHERNET)
+    with open_capture(write_pcap(tmp_path / "ike.pcap", frames(octets))) as capture:
+        for burst in capture.bursts():
+            rows = np.arange(len(burst))
+            many.run(burst, rows, speakers(burst, rows))
+    assert many.fields == one.fields
+    assert one.fields["ike exchanges"] == {"IKE_SA_INIT", "IKE_AUTH", "CREATE_CHILD_SA", "INFORMATIONAL"}
+    assert len(one.fields["ike spis"]) == 4
 
 
 def test_very_many_values_are_cut_short_the_same_way_in_any_order() -> None:
