@@ -27,6 +27,7 @@ _ORIGINS = {2: "kernel", 4: "static", 12: "bird"}
 
 _SCOPE_LINK = 253
 _LAST = 0xFF00_0000  # a metric worse than any other's
+_SOMEBODY = "fe80::1"  # whoever is at the other end of a tunnel
 _GUARD = 1  # the place of such rules: before those of subnets, behind the one for the node's own addresses
 
 # One for all sockets of this process: each would else make its own, of three descriptors.
@@ -141,13 +142,14 @@ class Netlink:
 
     def add_device_route(self, destination: IPNetwork, devices: Sequence[str]) -> None:
         """Add a static route into devices that lead to one neighbour each; several of them share the load."""
-        indexes = [self._index(device) for device in devices]
-        hops: dict[str, object] = (
-            {"oif": indexes[0]} if len(indexes) == 1 else {"multipath": [{"oif": index} for index in indexes]}
-        )
-        # Scope link: there is no gateway, whoever is at the other end of the tunnel knows what to do (RFC 1812 3.3.1).
         family = _family(destination.version)
-        _ask(self._route.route, "add", dst=str(destination.cidr), family=family, scope=_SCOPE_LINK, **hops)
+        hops: list[dict[str, object]] = [{"oif": self._index(device)} for device in devices]
+        if len(hops) > 1 and family == socket.AF_INET6:
+            # Linux lets IPv6 share the load by gateways alone; such a device asks nobody who they are.
+            hops = [hop | {"gateway": _SOMEBODY} for hop in hops]
+        way: dict[str, object] = hops[0] if len(hops) == 1 else {"multipath": hops}
+        # Scope link: there is no gateway, whoever is at the other end of the tunnel knows what to do (RFC 1812 3.3.1).
+        _ask(self._route.route, "add", dst=str(destination.cidr), family=family, scope=_SCOPE_LINK, **way)
 
     def add_backstop(self, destination: IPNetwork) -> None:
         """Refuse a destination, but only where no other route to it is to be used."""

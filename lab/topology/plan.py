@@ -174,7 +174,10 @@ def _tunnels(node: Node, topology: Topology) -> Iterator[Operation]:
     routes: dict[IPNetwork, list[str]] = {}
     for connection, end in topology.tunnels(node.name):
         yield CreateTunnelDevice(node=node.name, device=end.device, connection=connection.name, mtu=connection.mtu)
-        yield from _bearing(node.name, end.device, end.tunnel_addresses)
+        if any(each.version == 6 for each in (*end.tunnel_addresses, *end.prefixes, *end.peer_prefixes)):
+            yield from _with_ipv6(node.name, end.device)
+        for address in end.tunnel_addresses:
+            yield AddAddress(node=node.name, device=end.device, address=address)
         for prefix in end.peer_prefixes:
             routes.setdefault(prefix, []).append(end.device)
     shared = [(device, prefix.version) for prefix, devices in routes.items() if len(devices) > 1 for device in devices]
@@ -249,9 +252,14 @@ def _addressed(end: Interface) -> Iterator[Operation]:
 def _bearing(node: str, device: str, addresses: tuple[IPNetwork, ...]) -> Iterator[Operation]:
     """A device's addresses, with what they ask of it."""
     if any(address.version == 6 for address in addresses):
-        # Addresses are given, so nothing is solicited and no duplicate is looked for. The link-local address stays: a
-        # router asks for its neighbours from it (RFC 4861 4.3).
-        for name, value in (("accept_ra", "0"), ("accept_dad", "0"), ("disable_ipv6", "0")):
-            yield SetSysctl(node=node, path=f"net/ipv6/conf/{device}/{name}", value=value)
+        yield from _with_ipv6(node, device)
     for address in addresses:
         yield AddAddress(node=node, device=device, address=address)
+
+
+def _with_ipv6(node: str, device: str) -> Iterator[Operation]:
+    """Let a device carry IPv6."""
+    # Addresses are given, so nothing is solicited and no duplicate is looked for. The link-local address stays: a
+    # router asks for its neighbours from it (RFC 4861 4.3).
+    for name, value in (("accept_ra", "0"), ("accept_dad", "0"), ("disable_ipv6", "0")):
+        yield SetSysctl(node=node, path=f"net/ipv6/conf/{device}/{name}", value=value)

@@ -105,6 +105,30 @@ def test_a_connection_that_is_down_carries_nothing_in_clear_and_comes_up_again(b
     assert json.loads(bench.ok("prove", "--json"))["verdict"] == "proven"
 
 
+def test_ipv6_goes_through_tunnels_that_share_the_load_and_stand_in_for_each_other(bench: Bench) -> None:
+    six = [
+        ("[192.168.1.10/24, 192.168.1.1/24]", "[[192.168.1.10/24, 'fd01::10/64'], [192.168.1.1/24, 'fd01::1/64']]"),
+        ("[10.0.2.1/24, 10.0.2.4/24]", "[[10.0.2.1/24, 'fd02::1/64'], [10.0.2.4/24, 'fd02::4/64']]"),
+        (
+            "{to: 10.0.0.0/16, via: 192.168.1.1}",
+            "{to: 10.0.0.0/16, via: 192.168.1.1}\n      - {to: 'fd02::/64', via: 'fd01::1'}",
+        ),
+        (
+            "{to: 192.168.0.0/16, via: 10.0.2.1}",
+            "{to: 192.168.0.0/16, via: 10.0.2.1}\n      - {to: 'fd01::/64', via: 'fd02::1'}",
+        ),
+    ]
+    both = [("prefixes: 192.168.0.0/16", "prefixes: [192.168.0.0/16, 'fd01::/64']"),
+            ("prefixes: 10.0.0.0/16", "prefixes: [10.0.0.0/16, 'fd02::/64']")] * 2  # fmt: skip
+    bench.ok("up", write(bench, "six", *six, *both))
+    for connection in ("tunnel1", "tunnel2"):
+        bench.ok("vpn", "down", connection)
+        ran = bench.ok("exec", "onprem", "--", "ping", "-6", "-c", "3", "-i", "0.2", "-W", "5", "fd02::4")
+        assert "3 received" in ran
+        bench.ok("vpn", "up", connection)
+    assert json.loads(bench.ok("prove", "--json"))["verdict"] == "proven"
+
+
 def test_a_connection_that_comes_up_again_does_so_once(bench: Bench) -> None:
     bench.ok("up", write(bench, "again"))
     bench.ok("vpn", "down", "tunnel1")

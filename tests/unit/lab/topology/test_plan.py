@@ -131,6 +131,19 @@ def test_what_is_meant_for_a_tunnel_is_routed_into_it_before_a_wire_comes_up(top
     assert routed == {(end.node, prefix, end.device) for end in ends for prefix in end.peer_prefixes}
 
 
+def test_a_tunnel_for_ipv6_prefixes_alone_carries_ipv6() -> None:
+    text = (ROOT / "topologies/expressroute-circuit.yaml").read_text()
+    on = "net/ipv6/conf/ipsec0/disable_ipv6"
+
+    def switched(text: str) -> set[str]:
+        planned = plan(loads(text, "topology.yaml"))
+        return {o.node for o in planned if isinstance(o, SetSysctl) and (o.path, o.value) == (on, "0")}
+
+    assert not switched(text)
+    six = text.replace("prefixes: 10.0.0.0/16", "prefixes: [10.0.0.0/16, 'fd02::/64']", 1)
+    assert switched(six) == {"vpn-device", "vnet-gateway"}
+
+
 def refused(text: str) -> set[tuple[str, str, str, str]]:
     """What is not taken in clear: at which node, by which device, from where, to where."""
     planned = plan(loads(text, "topology.yaml"))
