@@ -17,8 +17,10 @@ from lab.coverage.census import CLEAR, NAMES
 from lab.coverage.document import CanaryReport, Finding, Report, SegmentReport, Severity, Verdict
 from lab.coverage.facts import PackResult, Status
 from lab.coverage.findings import frame_ranges
+from lab.report.ways import Way, ways
 
 PIPE_WIDTH = 100
+_IN_CLEAR = "in clear"
 _LEAST_TABLE = 72  # columns; in less, the table has no room for what stands in it
 _MOST_FINDINGS = 8
 _MOST_REASONS = 4
@@ -51,6 +53,8 @@ def render(report: Report, *, narrow: bool = False) -> RenderableType:
     parts += [Padding(lines, (0, 1, 1, 1)) for segment in report.segments if (lines := _findings(segment))]
     if report.canaries is not None and report.canaries.lost:
         parts.append(Padding(_lost(report.canaries), (0, 1, 1, 1)))
+    if report.canaries is not None:
+        parts += [Padding(_way(way, report), (0, 1, 1, 1)) for way in ways(report.canaries.paths)]
     parts += [Padding(_pack(pack), (0, 1, 1, 1)) for pack in report.rules]
     parts.append(Padding(_last_line(report), (0, 1)))
     return Group(*parts)
@@ -101,7 +105,10 @@ def _lines(report: Report) -> Padding:
 
 def _reasons(segment: SegmentReport) -> list[str]:
     more = len(segment.reasons) - _MOST_REASONS
-    return [*segment.reasons[:_MOST_REASONS], *([f"and {more} more"] if more > 0 else [])]
+    directions = sorted(segment.directions, key=lambda way: way.label != "out")  # from the segment's first end first
+    differ = len({way.verdict for way in directions}) > 1
+    apart = [f"{way.title}: {str(way.verdict).upper()}" for way in directions if differ]
+    return [*apart, *segment.reasons[:_MOST_REASONS], *([f"and {more} more"] if more > 0 else [])]
 
 
 def _outermost(segment: SegmentReport) -> list[str]:
@@ -154,6 +161,19 @@ def _pack(pack: PackResult) -> Group:
         said = Text(str(rule.status).replace("-", " "), style=_STATUS_STYLES[rule.status])
         table.add_row(Text(rule.clause), Text(rule.title), said, Text(rule.text))
     return Group(Text(f"{pack.title} ({pack.name})", style="bold"), table)
+
+
+def _way(way: Way, report: Report) -> Text:
+    """Which segments canaries crossed on their way, and in what; with a number where not all of them did."""
+    protected = {segment.segment for segment in report.segments if segment.expect not in (None, "clear")}
+    text = Text(f"way of canaries from {way.source} to {way.target}: ")
+    for place, stretch in enumerate(way.stretches):
+        text.append(", " if place else "").append(f"{stretch.segment} ")
+        for number, (form, canaries) in enumerate(stretch.forms):
+            wrong = form == _IN_CLEAR and stretch.segment in protected
+            share = "" if canaries == way.canaries else f" ({canaries} of {way.canaries})"
+            text.append(" and " if number else "").append(f"{form}{share}", style="red" if wrong else "")
+    return text
 
 
 def _lost(canaries: CanaryReport) -> Text:
