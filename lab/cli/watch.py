@@ -57,7 +57,7 @@ def _wrong(report: Report) -> list[str]:
     for segment in report.segments:
         if segment.verdict != "proven":
             ways = ", ".join(
-                f"{way.label} {way.data - way.authenticated} of {way.data} clear"
+                f"{way.title} {way.data - way.authenticated} of {way.data} clear"
                 for way in segment.directions
                 if way.data > way.authenticated and segment.expect != "clear"
             )
@@ -77,7 +77,14 @@ def _document(each: Round) -> dict[str, object]:
                 "verdict": str(segment.verdict),
                 "reasons": list(segment.reasons),
                 "directions": [
-                    {"label": way.label, "data": way.data, "authenticated": way.authenticated}
+                    {
+                        "label": way.label,
+                        "from": way.source,
+                        "to": way.target,
+                        "verdict": str(way.verdict),
+                        "data": way.data,
+                        "authenticated": way.authenticated,
+                    }
                     for way in segment.directions
                 ],
             }

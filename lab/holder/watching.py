@@ -74,6 +74,7 @@ def _judge(
                 capture=tails[link.segment],
                 expect=link.expect,
                 evidence=Evidence(tokens=tokens, minimum_frames=LEAST_FRAMES, dropped=dropped[link.segment]),
+                ends=(link.a.node, link.b.node),
             )
             for link in topology.links
         ),

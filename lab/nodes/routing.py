@@ -28,6 +28,10 @@ _GLANCE: Final = 1.0  # seconds between two looks at the sessions
 _SHORT_GLANCE: Final = 0.05  # ... while somebody waits for them
 _PATIENCE: Final = 3.0
 
+# A BIRD lets 0.75 to 1 s pass before it first connects. For what goes through tunnels that time begins so many seconds
+# after it began for the links, since tunnels come up at once when the links' sessions have.
+_LEAD: Final = 0.3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speaker:
@@ -167,6 +171,7 @@ class _Keeper:
         self._control: Final = control
         self._birds: Final[dict[str, _Bird]] = {}
         self._waiting: list[_Waiting] = []
+        self._late_at: float | None = None
         self._stopped = False
         self._poller: Final = select.poll()
         self._poller.register(control, select.POLLIN)
@@ -182,7 +187,7 @@ class _Keeper:
     def keep(self) -> None:
         """Watch and answer, until told to stop."""
         while not self._stopped:
-            glance = _SHORT_GLANCE if self._waiting else _GLANCE
+            glance = _SHORT_GLANCE if self._waiting or self._late_at is not None else _GLANCE
             ready = {descriptor for descriptor, _ in self._poller.poll(glance * 1000)}
             for each in self._birds.values():
                 if each.pidfd in ready:
@@ -190,6 +195,8 @@ class _Keeper:
                     each.reap()
                     words = {"node": each.node, "end": each.ended, "last_words": each.last_words}
                     self._control.send({"type": "event", "event": "bird-failed", **words})
+            if self._late_at is not None and time.monotonic() >= self._late_at:
+                self._begin_late()
             self._look()
             if self._control.fileno() in ready:
                 self._listen()
@@ -224,12 +231,11 @@ class _Keeper:
             left = pending[waiting.late]
             if not left or time.monotonic() >= waiting.deadline:
                 self._waiting.remove(waiting)
-                if not waiting.late:
-                    self._begin_late()
                 self._control.send({"type": "reply", "id": waiting.number, "result": {"pending": left}})
 
     def _begin_late(self) -> None:
         """Links' sessions say where tunnels' ends are; what goes through tunnels would wake them in vain before."""
+        self._late_at = None
         for each in self._birds.values():
             try:
                 each.begin_late()
@@ -256,6 +262,8 @@ class _Keeper:
                     late = bool(message["late"])
                     if late:
                         self._begin_late()
+                    else:
+                        self._late_at = time.monotonic() + _LEAD
                     self._waiting.append(_Waiting(number=message["id"], deadline=deadline, late=late))
                 case "command":
                     self._control.send({"type": "reply", "id": message["id"], **self._answer(message)})

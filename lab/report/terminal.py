@@ -17,8 +17,10 @@ from lab.coverage.census import CLEAR, NAMES
 from lab.coverage.document import CanaryReport, Finding, Report, SegmentReport, Severity, Verdict
 from lab.coverage.facts import PackResult, Status
 from lab.coverage.findings import frame_ranges
+from lab.report.ways import Way, ways
 
 PIPE_WIDTH = 100
+_IN_CLEAR = "in clear"
 _LEAST_TABLE = 72  # columns; in less, the table has no room for what stands in it
 _MOST_FINDINGS = 8
 _MOST_REASONS = 4
@@ -48,9 +50,13 @@ def print_report(report: Report, file: TextIO | None = None) -> None:
 def render(report: Report, *, narrow: bool = False) -> RenderableType:
     """The report for a rich console; for a `narrow` one, lines instead of the table, which would lose columns."""
     parts: list[RenderableType] = [_lines(report) if narrow else _table(report)]
-    parts += [Padding(lines, (0, 1, 1, 1)) for segment in report.segments if (lines := _findings(segment))]
+    shared = _shared(report)
+    parts += [Padding(lines, (0, 1, 1, 1)) for segment in report.segments if (lines := _findings(segment, shared))]
+    parts += [Padding(_everywhere(finding, places), (0, 1, 1, 1)) for finding, places in shared.values()]
     if report.canaries is not None and report.canaries.lost:
         parts.append(Padding(_lost(report.canaries), (0, 1, 1, 1)))
+    if report.canaries is not None:
+        parts += [Padding(_way(way, report), (0, 1, 1, 1)) for way in ways(report.canaries.paths)]
     parts += [Padding(_pack(pack), (0, 1, 1, 1)) for pack in report.rules]
     parts.append(Padding(_last_line(report), (0, 1)))
     return Group(*parts)
@@ -101,7 +107,10 @@ def _lines(report: Report) -> Padding:
 
 def _reasons(segment: SegmentReport) -> list[str]:
     more = len(segment.reasons) - _MOST_REASONS
-    return [*segment.reasons[:_MOST_REASONS], *([f"and {more} more"] if more > 0 else [])]
+    directions = sorted(segment.directions, key=lambda way: way.label != "out")  # from the segment's first end first
+    differ = len({way.verdict for way in directions}) > 1
+    apart = [f"{way.title}: {str(way.verdict).upper()}" for way in directions if differ]
+    return [*apart, *segment.reasons[:_MOST_REASONS], *([f"and {more} more"] if more > 0 else [])]
 
 
 def _outermost(segment: SegmentReport) -> list[str]:
@@ -123,17 +132,42 @@ def _frames(segment: SegmentReport, *names: str) -> int:
     return sum(segment.census[name].frames for name in names if name in segment.census)
 
 
-def _findings(segment: SegmentReport) -> Text:
-    """Up to _MOST_FINDINGS findings of a segment, each on a line of its own."""
+Shared = dict[tuple[str, str], tuple[Finding, list[tuple[str, Finding]]]]
+"""What several segments have beside the verdict, by code and text; each with where it is."""
+
+
+def _shared(report: Report) -> Shared:
+    found: Shared = {}
+    for segment in report.segments:
+        for finding in segment.findings:
+            if not finding.bears:
+                found.setdefault((finding.code, finding.text), (finding, []))[1].append((segment.segment, finding))
+    return {key: (finding, places) for key, (finding, places) in found.items() if len(places) > 1}
+
+
+def _everywhere(finding: Finding, places: list[tuple[str, Finding]]) -> Text:
+    """One and the same thing on several segments, said once: the same packets mostly, seen on their way."""
+    text = Text(str(finding.severity), style=_SEVERITY_STYLES[finding.severity])
+    text.append(f" {finding.code} (beside the verdict): frames {finding.text}: ", style="default")
+    said = (
+        segment + (f" ({frame_ranges(each.frames, _MOST_RUNS)})" if each.frames else "") for segment, each in places
+    )
+    text.append(", ".join(said), style="default")
+    return text
+
+
+def _findings(segment: SegmentReport, shared: Shared) -> Text:
+    """Up to _MOST_FINDINGS findings of a segment that it does not share, each on a line of its own."""
     text = Text()
-    for finding in segment.findings[:_MOST_FINDINGS]:
+    own = [each for each in segment.findings if each.bears or (each.code, each.text) not in shared]
+    for finding in own[:_MOST_FINDINGS]:
         text.append("\n" if text else "")
         text.append(f"{segment.segment}: ")
         text.append(str(finding.severity), style=_SEVERITY_STYLES[finding.severity])
         beside = "" if finding.bears else " (beside the verdict)"
         text.append(f" {finding.code}{beside}: {''.join(_finding(finding))}")
-    if len(segment.findings) > _MOST_FINDINGS:
-        text.append(f"\n{segment.segment}: and {len(segment.findings) - _MOST_FINDINGS} more findings, see --json")
+    if len(own) > _MOST_FINDINGS:
+        text.append(f"\n{segment.segment}: and {len(own) - _MOST_FINDINGS} more findings, see --json")
     return text
 
 
@@ -154,6 +188,19 @@ def _pack(pack: PackResult) -> Group:
         said = Text(str(rule.status).replace("-", " "), style=_STATUS_STYLES[rule.status])
         table.add_row(Text(rule.clause), Text(rule.title), said, Text(rule.text))
     return Group(Text(f"{pack.title} ({pack.name})", style="bold"), table)
+
+
+def _way(way: Way, report: Report) -> Text:
+    """Which segments canaries crossed on their way, and in what; with a number where not all of them did."""
+    protected = {segment.segment for segment in report.segments if segment.expect not in (None, "clear")}
+    text = Text(f"way of canaries from {way.source} to {way.target}: ")
+    for place, stretch in enumerate(way.stretches):
+        text.append(", " if place else "").append(f"{stretch.segment} ")
+        for number, (form, canaries) in enumerate(stretch.forms):
+            wrong = form == _IN_CLEAR and stretch.segment in protected
+            share = "" if canaries == way.canaries else f" ({canaries} of {way.canaries})"
+            text.append(" and " if number else "").append(f"{form}{share}", style="red" if wrong else "")
+    return text
 
 
 def _lost(canaries: CanaryReport) -> Text:

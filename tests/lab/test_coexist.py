@@ -50,6 +50,16 @@ def protected(report: dict[str, Any], direction: str) -> bool:
     return all(way["token_frames"] for way in ways if way["label"] == direction)
 
 
+def hops(report: dict[str, Any], source: str, target: str) -> set[str]:
+    """In what canaries from one node to another were, on their way between the tunnels' ends; none came back by it."""
+    sent = [path for path in report["canaries"]["paths"] if (path["source"], path["target"]) == (source, target)]
+    there = [path["hops"] for path in sent if path["transport"] != "icmp"]
+    assert there
+    for way in there:
+        assert len({hop["segment"] for hop in way}) == 5, "it crosses the path once, by one of the two links"
+    return {hop["form"] for way in there for hop in way if hop["segment"] in BETWEEN}
+
+
 def watched(bench: Bench, rounds: int) -> list[dict[str, Any]]:
     ran = bench.run("prove", "--watch", "--rounds", str(rounds), "--json", timeout=120)
     assert ran.returncode in (0, 1, 2), ran.stderr
@@ -91,6 +101,9 @@ def test_each_topology_gives_its_verdict(
     assert (clear(report, TO_AZURE), clear(report, TO_ONPREM)) == (to_azure_clear, to_onprem_clear)
     for direction, went_clear in ((TO_AZURE, to_azure_clear), (TO_ONPREM, to_onprem_clear)):
         assert went_clear or protected(report, direction)
+    forms = {True: {"in clear"}, False: {"inside IPsec"}}
+    assert hops(report, "onprem", "workload") == forms[to_azure_clear]
+    assert hops(report, "workload", "onprem") == forms[to_onprem_clear]
     by_name = {each["segment"]: each["verdict"] for each in report["segments"]}
     assert by_name["onprem--vpn-device"] == by_name["vnet-gateway--workload"] == "proven"
     routing = [f for each in report["segments"] for f in each["findings"] if f["code"] == "routing"]

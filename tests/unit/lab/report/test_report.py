@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from lab.coverage.document import (
+    CanaryReport,
     Count,
     DirectionReport,
     Finding,
@@ -20,6 +22,7 @@ from lab.coverage.document import (
     Units,
     Verdict,
 )
+from lab.coverage.facts import CanaryPath, HopReport
 from lab.report.as_json import as_json
 from lab.report.terminal import PIPE_WIDTH, print_report, render
 
@@ -189,3 +192,56 @@ def test_a_segment_with_nothing_to_show(census: dict[str, Count], shown: str) ->
     text = printed(Report(segments=(segment(census=census, units=units, expect=None),)))
     row = next(line for line in text.splitlines() if "ce--msee1" in line)
     assert row.split()[2:4] == [shown, "0"]
+
+
+def test_directions_that_differ_are_told_apart() -> None:
+    ways = tuple(
+        DirectionReport(
+            label=label,
+            frames=9,
+            data=9,
+            authenticated=9,
+            token_frames=1,
+            source=source,
+            target=target,
+            verdict=verdict,
+        )
+        for label, source, target, verdict in (
+            ("in", "msee1", "ce", Verdict.VIOLATED),
+            ("out", "ce", "msee1", Verdict.PROVEN),
+        )
+    )
+    text = printed(Report(segments=(segment(verdict=Verdict.VIOLATED, directions=ways),)))
+    assert text.index("ce to msee1: PROVEN") < text.index("msee1 to ce:")
+    alike = tuple(replace(way, verdict=Verdict.PROVEN) for way in ways)
+    assert "ce to msee1" not in printed(Report(segments=(segment(directions=alike),)))
+
+
+def test_the_ways_of_canaries() -> None:
+    hops = tuple(
+        HopReport(
+            segment=name, direction=direction, form=form, frames=1, first_frame=1, first_time=1, encodings=("as sent",)
+        )
+        for name, direction, form in (
+            ("ce--msee1", "ce to msee1", "in clear"),
+            ("msee1--gw", "msee1 to gw", "inside IPsec inside MACsec"),
+        )
+    )
+    path = CanaryPath(
+        number=1, transport="udp", source="ce", target="gw", octets=32, arrived=True, attempts=1, hops=hops
+    )
+    half = replace(path, number=2, hops=hops[:1], arrived=False)
+    text = printed(Report(segments=(segment(),), canaries=CanaryReport(sent=2, lost=("x",), paths=(path, half))))
+    words = " ".join(text.split())
+    assert "way of canaries from ce to gw: ce--msee1 in clear, msee1--gw inside IPsec inside MACsec (1 of 2)" in words
+
+
+def test_what_several_segments_have_beside_the_verdict_is_said_once() -> None:
+    weak = Finding(code="weak-group", severity=Severity.WARNING, text="with group 2", frames=(4,), count=1, bears=False)
+    first, second = (replace(segment, findings=(weak,)) for segment in REPORT.segments[:2])
+    alone = replace(weak, code="weak-cipher", text="with 3DES")
+    report = replace(REPORT, segments=(first, replace(second, findings=(weak, alone))))
+    said = " ".join(printed(report).split())
+    assert said.count("weak-group") == 1
+    assert f"with group 2: {first.segment} (4), {second.segment} (4)" in said
+    assert f"{second.segment}: warning weak-cipher (beside the verdict): 1 frame with 3DES (4)" in said
