@@ -39,10 +39,9 @@ def measure(bench: Bench) -> int:
     }  # fmt: skip
     for _ in range(ROUNDS):
         began = time.monotonic()
-        for command in ("up", "coexist-more-specific"), ("prove",):
+        for name, command in {"up": ("up", "coexist-more-specific"), "up and prove": ("prove",)}.items():
             ran = bench.run(*command)
             assert ran.returncode == 0, ran.stderr + ran.stdout
-            name = "up" if command[0] == "up" else "up and prove"
             taken.setdefault(f"{name}, {BGP}", []).append(time.monotonic() - began)
         bench.run("down", "--purge")
         for path, file in files.items():
