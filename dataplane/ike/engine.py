@@ -14,6 +14,7 @@ from dataplane.ike.front_door import FrontDoor, Thresholds, Turned
 from dataplane.ike.host import Datagram
 from dataplane.ike.machine import IkeState
 from dataplane.ike.message import MAJOR_VERSION, Message
+from dataplane.ike.moves import follow
 from dataplane.ike.nat import Endpoint
 from dataplane.ike.payloads.notify import Notify, NotifyType
 from dataplane.ike.policy import Mode, Peer
@@ -178,13 +179,18 @@ class IkeEngine:
         sa.enqueue(Liveness())
         sa.run(now)
 
-    def traffic_seen(self, spi_in: bytes, now: float) -> None:
-        """Authentic ESP came in on a child since the last call: the peer lives, and uses this child."""
+    def traffic_seen(self, spi_in: bytes, now: float, way: tuple[Endpoint, Endpoint] | None = None) -> None:
+        """Authentic ESP came in on a child since the last call: the peer lives, and uses this child.
+
+        `way`, of ESP in UDP: from where and to where the packet came that was ahead of all others.
+        """
         found = self._registry.child(spi_in)
         if found is None:
             return  # it was removed while the news was on its way through the driver
         sa, child = found
         sa.heard_at = max(sa.heard_at, now)  # RFC 7296 2.4
+        if way is not None:
+            follow(sa, *way)
         if any(old.successor is child for old in sa.children):
             sa.children.switch(child)  # RFC 7296 2.8: the peer has its half of the new one
 

@@ -146,6 +146,8 @@ class Peer:
 
     `remote` None: it may come from any address, and cannot be called. `remote_id` None: any identity will do that has
     the shared key. `dpd_seconds` is how long the peer may be silent before it is asked (RFC 7296 2.4); None: for ever.
+    After `dead_seconds` of silence, with an open request sent often enough, it counts as dead before `retransmission`
+    says so; None: it does not.
     `fragment_octets` is the most a UDP payload may have before messages are sent in fragments; None: never.
     `encapsulate` makes ESP go in UDP as if there were a NAT. `unique` keeps one IKE SA with the peer, and one child of
     the same selectors.
@@ -163,6 +165,7 @@ class Peer:
     childless: Childless = Childless.ALLOW
     ppk: Ppk | None = None
     dpd_seconds: float | None = 45.0
+    dead_seconds: float | None = None
     retransmission: Retransmission = field(default_factory=Retransmission)
     fragment_octets: int | None = 1252
     encapsulate: bool = False

@@ -17,13 +17,13 @@ from dataplane.ike.events import (
     IkeSaFailed,
     IkeSaId,
     IkeSaRekeyed,
-    PeerMoved,
 )
 from dataplane.ike.handshake import Handshake
 from dataplane.ike.host import Datagram, Host
 from dataplane.ike.keymat import IkeKeys
 from dataplane.ike.machine import IkeInput, IkeState, Verdict, ike_transition
 from dataplane.ike.message import Message
+from dataplane.ike.moves import follow
 from dataplane.ike.nat import Endpoint, NatDetection
 from dataplane.ike.payloads.identification import Identity
 from dataplane.ike.payloads.notify import Notify, NotifyType
@@ -173,7 +173,7 @@ class IkeSa:
         if verdict is Verdict.SKIP:
             return f"{event.value} while {self.state.value}"
         self.heard_at = now
-        self._follow(source, destination)
+        follow(self, source, destination)
         if verdict is Verdict.TEMPORARY_FAILURE:  # RFC 7296 2.25
             payloads = (Notify(notify_type=NotifyType.TEMPORARY_FAILURE),)
             self._post(self.channel.respond(message, payloads), destination, source, now)
@@ -190,7 +190,7 @@ class IkeSa:
         assert task is not None, "the window holds no request without its task"
         if self.channel.is_secure:
             self.heard_at = now
-            self._follow(source, destination)
+            follow(self, source, destination)
             if message.notify(NotifyType.INVALID_SYNTAX) is not None:  # RFC 7296 2.21.3: fatal on both sides
                 self.end(Cause.INVALID_SYNTAX, "the peer says that our request was malformed", now)
                 return ""
@@ -230,15 +230,6 @@ class IkeSa:
         marker = NON_ESP_MARKER if source.port == NATT_PORT else b""  # RFC 3948 2.2
         self.outbox += [Datagram(marker + octets, source, destination) for octets in datagrams]
         self.said_at = now
-
-    def _follow(self, source: Endpoint, destination: Endpoint) -> None:
-        """The peer's address may change while it is set up and, behind a NAT, later too (RFC 7296 2.23)."""
-        if self.state is IkeState.HALF_OPEN:
-            self.local, self.remote = destination, source
-        elif self.nat.remote and source != self.remote:
-            self.local, self.remote = destination, source
-            spis = tuple(child.spi_out for child in self.children)
-            self.host.emit(PeerMoved(peer=self.peer.name, ike=self.id, remote=source, spis_out=spis))
 
     # ---- tasks ----
 

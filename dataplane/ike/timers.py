@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dataplane.ike.sa import IkeSa
 
 KEEPALIVE_SECONDS: Final = 20.0  # RFC 3948 4
+_OFTEN_ENOUGH: Final = 5  # transmissions of a request before silence alone says that the peer is dead
 
 
 def next_timeout(sa: IkeSa) -> float | None:
@@ -28,6 +29,7 @@ def next_timeout(sa: IkeSa) -> float | None:
         sa.expire_at,
         sa.abandon_at,
         sa.children.next_timeout(),
+        _dead_at(sa),
         _liveness_at(sa),
         _keepalive_at(sa),
     ]
@@ -46,6 +48,10 @@ def handle(sa: IkeSa, now: float) -> None:
     if sa.give_up_at is not None and sa.give_up_at <= now:
         cause, detail = sa.hint or (Cause.PEER_DEAD, f"no answer from {sa.remote}")
         sa.end(cause, detail, now)
+        return
+    dead_at = _dead_at(sa)
+    if dead_at is not None and dead_at <= now:
+        sa.end(Cause.PEER_DEAD, f"nothing heard from {sa.remote} for {now - sa.heard_at:.0f} s", now)
         return
     sa.retransmit(now)
     if sa.state is IkeState.DELETED or sa.is_setting_up:
@@ -93,6 +99,14 @@ def _liveness_at(sa: IkeSa) -> float | None:
     if sa.peer.dpd_seconds is None or sa.state is not IkeState.ESTABLISHED or sa.active is not None or sa.queue:
         return None
     return sa.heard_at + sa.peer.dpd_seconds
+
+
+def _dead_at(sa: IkeSa) -> float | None:
+    """When a peer that does not answer an open request has been silent for too long."""
+    outstanding = sa.channel.window.outstanding
+    if sa.peer.dead_seconds is None or sa.is_setting_up or outstanding is None or outstanding.sent < _OFTEN_ENOUGH:
+        return None
+    return sa.heard_at + sa.peer.dead_seconds
 
 
 def _keepalive_at(sa: IkeSa) -> float | None:

@@ -26,6 +26,11 @@ class Retransmission:
         """Seconds to wait for an answer after the request was sent `sent` times."""
         return float(min(self.longest, self.first * self.factor ** (sent - 1)))
 
+    @property
+    def patience(self) -> float:
+        """Seconds until a peer that never answers counts as dead."""
+        return sum(self.wait(sent) for sent in range(1, self.tries + 2))
+
 
 class Turn(enum.Enum):
     """What a received message ID means to the window."""

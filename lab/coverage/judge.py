@@ -6,13 +6,13 @@ PROVEN needs positive evidence, VIOLATED names frames, everything else is UNPROV
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from lab.coverage import census
 from lab.coverage.catalogue import explained
 from lab.coverage.document import DirectionReport, Finding, Severity, Verdict
 from lab.coverage.findings import by_severity, collect, summaries, unwanted_inside, unwanted_outermost
-from lab.coverage.judge_directions import Demand, direction_report, judged
+from lab.coverage.judge_directions import Demand, direction_report, judged, settled
 from lab.coverage.observe import Observation, Watch
 from lab.coverage.routing import pairs
 from lab.model.expectation import Expectation
@@ -70,8 +70,7 @@ def judge(
         judged(direction, tally, demand, _lacking_in(direction, expectation, evidence))
         for direction, tally in zip(directions, tallies, strict=True)
     ]
-    if wrong and not any(each.verdict is Verdict.VIOLATED for each in told):  # nobody knows which way it went
-        told = [replace(each, verdict=Verdict.VIOLATED, reasons=tuple(wrong)) for each in told]
+    told = settled(told, wrong, bearing)
     return Judgement(verdict=verdict, reasons=reasons, directions=tuple(told), findings=tuple(map(explained, findings)))
 
 

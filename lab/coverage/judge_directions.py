@@ -8,8 +8,8 @@ from typing import Final
 
 from lab.coverage import census
 from lab.coverage.directions import Tally
-from lab.coverage.document import DirectionReport, Verdict
-from lab.coverage.findings import needed_layers, unwanted_outermost
+from lab.coverage.document import DirectionReport, Finding, Severity, Verdict
+from lab.coverage.findings import needed_layers, summaries, unwanted_outermost
 from lab.model.expectation import Expectation
 
 X_MACSEC: Final = "X_MACSEC"
@@ -24,6 +24,7 @@ NX_UNVERIFIED: Final = "NX_UNVERIFIED"
 NX_MALFORMED: Final = "NX_MALFORMED"
 
 _UNDER: Final = {census.UNDER_MACSEC: X_MACSEC, census.UNDER_IPSEC: X_IPSEC, 3: X_BOTH}
+_OF_ANY_DIRECTION: Final = frozenset({"dropped", "truncated"})
 _PLAIN: Final = {
     census.CONTROL: NX_CONTROL,
     census.MKA: NX_CONTROL,
@@ -72,6 +73,27 @@ def judged(direction: DirectionReport, tally: Tally, demand: Demand, lacking: li
     if demand.expectation is None and not direction.authenticated:
         return replace(direction, verdict=Verdict.UNPROVEN, reasons=("nothing in this direction was authenticated",))
     return replace(direction, verdict=Verdict.PROVEN, reasons=(_why(direction, demand),))
+
+
+def settled(directions: list[DirectionReport], wrong: list[str], bearing: list[Finding]) -> list[DirectionReport]:
+    """The directions with what bears on the segment: none is better than what is known of it."""
+    unclear = summaries(bearing, Severity.WARNING)
+    if unclear:
+        lost = summaries((each for each in bearing if each.code in _OF_ANY_DIRECTION), Severity.WARNING)
+        directions = [_doubted(direction, lost) for direction in directions]
+    if wrong and not any(each.verdict is Verdict.VIOLATED for each in directions):  # nobody knows which way it went
+        return [replace(each, verdict=Verdict.VIOLATED, reasons=tuple(wrong)) for each in directions]
+    if unclear and all(each.verdict is Verdict.PROVEN for each in directions):
+        return [replace(each, verdict=Verdict.UNPROVEN, reasons=tuple(unclear)) for each in directions]
+    return directions
+
+
+def _doubted(direction: DirectionReport, lost: list[str]) -> DirectionReport:
+    unverified = direction.coverage.get(NX_UNVERIFIED, 0)
+    doubts = [*lost, *([f"{_frames(unverified)} not verified"] if unverified else [])]
+    if direction.verdict is not Verdict.PROVEN or not doubts:
+        return direction
+    return replace(direction, verdict=Verdict.UNPROVEN, reasons=tuple(doubts))
 
 
 def _wrong(tally: Tally, expectation: Expectation | None) -> Iterator[str]:

@@ -21,6 +21,7 @@ from lab.vault.vault import OPERATOR, Vault
 Status = dict[str, Any]
 
 CONNECTED = "Connected"
+_BEGINS = {"responder": 0, "both": 1, "initiator": 2}
 _GLANCE = 0.05  # seconds between two looks
 _UP_PATIENCE, _REKEY_PATIENCE = 15.0, 15.0
 
@@ -82,7 +83,12 @@ def move(client: Client, verb: str, those: Iterable[End], **fields: object) -> N
 
 def bring_up(client: Client, connection: str, node: str | None) -> list[End]:
     """Let a connection come up, and wait for it; how its ends are then."""
-    move(client, "up", ends(client, connection, node))
+    # The doors are opened first, at those ends that need not begin; then one end begins. If both did, or one while the
+    # other is still closed, there would soon be two IKE SAs of which one has to go, and packets with it.
+    found = ends(client, connection, node)
+    beginner, *others = sorted(found, key=lambda end: _BEGINS[end.status["mode"]], reverse=True)
+    move(client, "up", others, begin=False)
+    move(client, "up", [beginner])
     return _wait(client, connection, _UP_PATIENCE, lambda all_ends: all(end.is_connected for end in all_ends))
 
 

@@ -13,7 +13,7 @@ from lab.host import devices, filters
 from lab.host.channel import Channel
 from lab.host.namespaces import Place
 from lab.host.netlink import Netlink
-from lab.topology.network_operations import AddRule, AddTableRoute, ApplyFilter, LimitBandwidth
+from lab.topology.network_operations import AddRule, AddTableRoute, ApplyFilter, LimitBandwidth, RefuseClear
 from lab.topology.operations import (
     AddAddress,
     AddBackstop,
@@ -106,8 +106,8 @@ class Wirer:
                 self._enter(operation.node).add_device_route(operation.destination, operation.devices)
             case AddTableRoute():
                 self._enter(operation.node).add_table_route(operation)
-            case AddRule():
-                self._enter(operation.node).add_rule(operation.source, operation.table)
+            case AddRule() | RefuseClear():
+                self._enter(operation.node).add_rule(operation)
             case ApplyFilter():
                 self._enter(operation.node)
                 filters.apply(filters.security_group(operation.device, operation.group))

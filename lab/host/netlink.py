@@ -18,7 +18,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from lab.host.tables import KernelRoute
 from lab.ports.outer import packets_a_message
-from lab.topology.network_operations import AddTableRoute, RouteKind
+from lab.topology.network_operations import AddRule, AddTableRoute, RefuseClear, RouteKind
 from lab.topology.operations import WireEnd
 
 # Of rtnetlink(7) and /etc/iproute2/rt_protos.
@@ -27,6 +27,7 @@ _ORIGINS = {2: "kernel", 4: "static", 12: "bird"}
 
 _SCOPE_LINK = 253
 _LAST = 0xFF00_0000  # a metric worse than any other's
+_GUARD = 1  # the place of such rules: before those of subnets, behind the one for the node's own addresses
 
 # One for all sockets of this process: each would else make its own, of three descriptors.
 _loop = asyncio.new_event_loop()
@@ -110,16 +111,22 @@ class Netlink:
             **hops,
         )
 
-    def add_rule(self, source: IPNetwork, table: int) -> None:
-        """Look up what comes from `source` in a table, before the main one; its number is its place among rules."""
+    def add_rule(self, operation: AddRule | RefuseClear) -> None:
+        """Have some packets looked up in a table before the main one, or discarded before any is looked at."""
+        source = operation.source
+        match operation:
+            case AddRule(table=table):
+                what: dict[str, object] = {"table": table, "priority": table}  # its number is its place among rules
+            case RefuseClear(device=device, destination=to):
+                what = {"iifname": device, "dst": str(to.ip), "dst_len": to.prefixlen, "action": "blackhole"}
+                what["priority"] = _GUARD
         _ask(
             self._route.rule,
             "add",
             src=str(source.ip),
             src_len=source.prefixlen,
-            table=table,
-            priority=table,
             family=_family(source.version),
+            **what,
         )
 
     def routes(self, table: int) -> list[KernelRoute]:

@@ -49,7 +49,7 @@ class ConnectionEnd:
 
     `address` is the outer one, `device` the TUN behind which the tunnel begins. `prefixes` are behind this end,
     `peer_prefixes` what it believes to be behind the other one, and routes into the tunnel. `dpd_seconds` is how long
-    the peer may be silent before it is asked.
+    the peer may be silent, and is asked meanwhile, before it counts as dead.
     """
 
     node: str

@@ -60,6 +60,27 @@ def _attach(device: str) -> Port:
 
 
 @final
+class _Burst:
+    """What is known beside their octets of packets that came together: of slot i it is `tos[i]` and `source(i)`."""
+
+    __slots__ = ("_places", "port", "tos")
+
+    def __init__(self, port: OuterPort, tos: Sequence[int] | None, places: Sequence[int] | None = None) -> None:
+        self.port: Final = port
+        self.tos: Final = tos
+        self._places: Final = places
+
+    def source(self, slot: int) -> Endpoint:
+        """Where the packet came from."""
+        return self.port.source(slot if self._places is None else self._places[slot])
+
+    def part(self, slots: Sequence[int]) -> _Burst:
+        """The same of these slots alone."""
+        places = slots if self._places is None else [self._places[slot] for slot in slots]
+        return _Burst(self.port, None if self.tos is None else [self.tos[slot] for slot in slots], places)
+
+
+@final
 class Gateway:
     """A gateway of a topology. `listen` opens an outer port, `attach` a tunnel's device."""
 
@@ -170,7 +191,10 @@ class Gateway:
             if not rekeyed:
                 raise InputError(f"{name} has nothing to rekey at {self.name}: it is not connected")
             return {"rekeyed": rekeyed}
-        (self.keying.up if verb == "up" else self.keying.down)(name, now)
+        if verb == "up":
+            self.keying.up(name, now, begin=fields.get("begin") is not False)
+        else:
+            self.keying.down(name, now)
         return connection_status(self.keying, name, now)
 
     def close(self) -> None:
@@ -219,16 +243,16 @@ class Gateway:
             for index in range(received):
                 self.keying.receive(bytes(wire[index]), port.source(index), port.local, now)
             return received == wire.slots
-        tos = port.tos()
+        burst = _Burst(port, port.tos())
         heads = _heads(wire)[:received]
         if port.local.port == NATT_PORT and (not heads.all() or min(wire.lengths[:received]) < len(NON_ESP_MARKER)):
-            tos = self._divert_ike(port, wire, tos, now)
+            burst = self._divert_ike(port, wire, burst, now)
             heads = _heads(wire)[: wire.count]
         if wire.count:
-            self._dispatch(wire, heads.tolist(), tos, now)
+            self._dispatch(wire, heads.tolist(), burst, now)
         return received == wire.slots
 
-    def _divert_ike(self, port: OuterPort, wire: Batch, tos: Sequence[int] | None, now: float) -> Sequence[int] | None:
+    def _divert_ike(self, port: OuterPort, wire: Batch, burst: _Burst, now: float) -> _Burst:
         """Take IKE messages and keepalives out of what came to port 4500 (RFC 3948 2.2, 2.3)."""
         messages, others = [], []
         for index, payload in enumerate(wire):
@@ -238,39 +262,42 @@ class Gateway:
                 messages.append((bytes(payload), port.source(index)))
             else:
                 others.append(index)
-        if tos is not None:
-            tos = [tos[index] for index in others]
         keep(wire, others)
+        rest = burst.part(others)
         for octets, source in messages:
             self.keying.receive(octets, source, port.local, now)
-        return tos
+        return rest
 
-    def _dispatch(self, wire: Batch, spis: list[int], tos: Sequence[int] | None, now: float) -> None:
+    def _dispatch(self, wire: Batch, spis: list[int], burst: _Burst, now: float) -> None:
         """Give ESP packets to the tunnels of their SPIs."""
         by_spi = self.keying.by_spi
         first = by_spi.get(spis[0])
         if spis.count(spis[0]) == len(spis):
-            self._deliver(first, wire, tos, now)
+            self._deliver(first, wire, burst, now)
             return
         groups: dict[TunnelEnd | None, list[int]] = {}
         for index, spi in enumerate(spis):
             groups.setdefault(by_spi.get(spi), []).append(index)
         if len(groups) == 1:
-            self._deliver(first, wire, tos, now)
+            self._deliver(first, wire, burst, now)
             return
         part = self._part
         for tunnel, indexes in groups.items():
             part.rows[: len(indexes)] = wire.rows[indexes]
             part.lengths[: len(indexes)] = [wire.lengths[index] for index in indexes]
             part.count = len(indexes)
-            self._deliver(tunnel, part, None if tos is None else [tos[index] for index in indexes], now)
+            self._deliver(tunnel, part, burst.part(indexes), now)
 
-    def _deliver(self, tunnel: TunnelEnd | None, wire: Batch, tos: Sequence[int] | None, now: float) -> None:
+    def _deliver(self, tunnel: TunnelEnd | None, wire: Batch, burst: _Burst, now: float) -> None:
         if tunnel is not None:
-            tunnel.inward(wire, tos, now)
+            ahead = tunnel.inward(wire, burst.tos, now)
             self.keying.hear(tunnel, now)
+            if burst.port.local.port == NATT_PORT:
+                for spi, slot in ahead.items():
+                    if (source := burst.source(slot)) != tunnel.remote:
+                        self.keying.follow(spi, source, burst.port.local, now)
             return
-        self._strays.decapsulate(wire, self._clear, now, tos)
+        self._strays.decapsulate(wire, self._clear, now, burst.tos)
         while (event := self._strays.next_event()) is not None:
             if isinstance(event, Audited):
                 self._audit.note(None, event)

@@ -128,12 +128,16 @@ class Keying:
                 self.standings[name].retry_at = now + _PATIENCE
         self.settle(now)
 
-    def up(self, name: str, now: float) -> None:
-        """Let a connection come up again, and begin."""
+    def up(self, name: str, now: float, *, begin: bool = True) -> None:
+        """Let a connection come up again, and begin, or else give the other end some time to do so."""
         standing = self.standings[name]
         standing.is_down = False
         self._close_doors()
-        if standing.state is not State.CONNECTED and self.peers[name].mode is not Mode.RESPONDER:
+        if standing.state is State.CONNECTED or self.peers[name].mode is Mode.RESPONDER:
+            pass
+        elif not begin:
+            standing.retry_at = now + _PATIENCE
+        else:
             standing.retry_at = None
             if any(sa.peer.name == name and sa.is_setting_up for sa in self.ike.sas):
                 self.ike.delete(name, now)  # its next try may be half a minute away
@@ -178,6 +182,11 @@ class Keying:
                 is_changed = True
         if is_changed:
             self.settle(now)
+
+    def follow(self, spi: int, source: Endpoint, destination: Endpoint, now: float) -> None:
+        """ESP of a tunnel came from elsewhere than before: perhaps a NAT has moved the peer."""
+        self.ike.traffic_seen(spi.to_bytes(4, "big"), now, (source, destination))
+        self.settle(now)
 
     def _hear(self, tunnel: TunnelEnd, event: EspEvent, now: float) -> None:
         match event:

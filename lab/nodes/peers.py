@@ -22,8 +22,9 @@ _MODES: Final = {
     Initiative.INITIATOR: Mode.INITIATOR,
     Initiative.RESPONDER: Mode.RESPONDER,
 }
-# The paths of a lab are short: a lost request is soon sent again. A silent peer counts as dead after two minutes.
+# The paths of a lab are short: a lost request is soon sent again. Without an answer the peer is dead in a minute.
 _RETRANSMISSION: Final = Retransmission(first=0.5, tries=9)
+_LEAST_ASKED: Final = 3  # a part of the time of silence that is allowed passes before the peer is asked
 
 Pair = tuple[tuple[TrafficSelector, ...], tuple[TrafficSelector, ...]]
 
@@ -64,7 +65,8 @@ def peer_of(connection: Connection, end: ConnectionEnd, secrets: Mapping[str, by
         ),
         children=children,
         mode=_MODES[end.initiative],
-        dpd_seconds=end.dpd_seconds,
+        dpd_seconds=max(end.dpd_seconds / _LEAST_ASKED, end.dpd_seconds - _RETRANSMISSION.patience),
+        dead_seconds=end.dpd_seconds,
         retransmission=_RETRANSMISSION,
         encapsulate=connection.encapsulation is Encapsulation.UDP,
     )

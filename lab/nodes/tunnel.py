@@ -8,7 +8,7 @@ It knows nothing of IKE: SAs are given to it, and taken away.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final, final
 
@@ -101,10 +101,13 @@ class TunnelEnd:
         """When more may be taken from the TUN; until then it waits there, in the kernel's queue."""
         return now if self._outward_limit is None else self._outward_limit.ready_at(now)
 
-    def inward(self, wire: Batch, tos: Sequence[int] | None, now: float) -> None:
-        """Open what arrived, and hand it over, no more than the gateway's size lets through."""
+    def inward(self, wire: Batch, tos: Sequence[int] | None, now: float) -> Mapping[int, int]:
+        """Open what arrived, and hand it over, no more than the gateway's size lets through.
+
+        Gives, of each SPI that got ahead, the slot of the packet that is the furthest.
+        """
         clear = self._clear
-        self.esp.decapsulate(wire, clear, now, tos)
+        ahead = self.esp.decapsulate(wire, clear, now, tos)
         if clear.count and self._inward_limit is not None:
             passing = self._inward_limit.passing(clear.lengths[: clear.count], now)
             if passing is not None:
@@ -112,6 +115,7 @@ class TunnelEnd:
                 keep(clear, passing)
         if clear.count:
             self.tun.send(clear)
+        return ahead
 
     def _answer(self) -> None:
         """Tell senders on the protected side what did not fit."""

@@ -73,9 +73,10 @@ class OuterPort(Protocol):
 
 
 class MemoryNetwork:
-    """Where ports in memory find each other by their addresses. `watch` sees all that is sent."""
+    """Where ports in memory find each other by their addresses. `sent` has all that is sent."""
 
     def __init__(self) -> None:
+        self.seen_as: Final[dict[Endpoint, Endpoint]] = {}
         self.ports: Final[dict[Endpoint, MemoryOuterPort]] = {}
         self.sent: Final[list[tuple[Endpoint, Endpoint, bytes]]] = []
 
@@ -83,6 +84,12 @@ class MemoryNetwork:
         """A new port of that address."""
         made = self.ports[local] = MemoryOuterPort(local, self)
         return made
+
+    def translate(self, local: Endpoint, outside: Endpoint) -> None:
+        """Be a NAT from now on: what that port sends comes from `outside`, and what is sent there comes to it."""
+        port = self.ports.pop(self.seen_as.get(local, local))
+        self.ports[outside] = port
+        self.seen_as[local] = outside
 
 
 class MemoryOuterPort:
@@ -137,7 +144,7 @@ class MemoryOuterPort:
 
     def close(self) -> None:
         """Be found no more."""
-        self._network.ports.pop(self.local, None)
+        self._network.ports.pop(self._network.seen_as.get(self.local, self.local), None)
 
     def _put(self, payload: bytes, target: Endpoint, tos: int) -> bool:
         self._network.sent.append((self.local, target, payload))
@@ -145,6 +152,6 @@ class MemoryOuterPort:
         if port is None or self.is_cut or port.is_cut:
             self.counters.count_sent(0, 0, 1)
             return False
-        port._waiting.append((self.local, tos, payload))
+        port._waiting.append((self._network.seen_as.get(self.local, self.local), tos, payload))
         self.counters.count_sent(1, len(payload), 0)
         return True

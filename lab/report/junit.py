@@ -50,6 +50,8 @@ def _cases(segment: SegmentReport) -> Iterator[tuple[str, Verdict, tuple[str, ..
                 yield title, Verdict.UNPROVEN, ("no frame in this direction carries data",)
     elif not segment.directions:
         yield "no direction", segment.verdict, segment.reasons
+    elif segment.verdict is not Verdict.PROVEN and all(each.verdict is Verdict.PROVEN for each in segment.directions):
+        yield "both directions", segment.verdict, segment.reasons  # as where there is one alone
 
 
 def _outcome(case: ET.Element, counts: dict[str, int], verdict: Verdict, reasons: tuple[str, ...]) -> None:

@@ -50,7 +50,9 @@ def print_report(report: Report, file: TextIO | None = None) -> None:
 def render(report: Report, *, narrow: bool = False) -> RenderableType:
     """The report for a rich console; for a `narrow` one, lines instead of the table, which would lose columns."""
     parts: list[RenderableType] = [_lines(report) if narrow else _table(report)]
-    parts += [Padding(lines, (0, 1, 1, 1)) for segment in report.segments if (lines := _findings(segment))]
+    shared = _shared(report)
+    parts += [Padding(lines, (0, 1, 1, 1)) for segment in report.segments if (lines := _findings(segment, shared))]
+    parts += [Padding(_everywhere(finding, places), (0, 1, 1, 1)) for finding, places in shared.values()]
     if report.canaries is not None and report.canaries.lost:
         parts.append(Padding(_lost(report.canaries), (0, 1, 1, 1)))
     if report.canaries is not None:
@@ -130,17 +132,42 @@ def _frames(segment: SegmentReport, *names: str) -> int:
     return sum(segment.census[name].frames for name in names if name in segment.census)
 
 
-def _findings(segment: SegmentReport) -> Text:
-    """Up to _MOST_FINDINGS findings of a segment, each on a line of its own."""
+Shared = dict[tuple[str, str], tuple[Finding, list[tuple[str, Finding]]]]
+"""What several segments have beside the verdict, by code and text; each with where it is."""
+
+
+def _shared(report: Report) -> Shared:
+    found: Shared = {}
+    for segment in report.segments:
+        for finding in segment.findings:
+            if not finding.bears:
+                found.setdefault((finding.code, finding.text), (finding, []))[1].append((segment.segment, finding))
+    return {key: (finding, places) for key, (finding, places) in found.items() if len(places) > 1}
+
+
+def _everywhere(finding: Finding, places: list[tuple[str, Finding]]) -> Text:
+    """One and the same thing on several segments, said once: the same packets mostly, seen on their way."""
+    text = Text(str(finding.severity), style=_SEVERITY_STYLES[finding.severity])
+    text.append(f" {finding.code} (beside the verdict): frames {finding.text}: ", style="default")
+    said = (
+        segment + (f" ({frame_ranges(each.frames, _MOST_RUNS)})" if each.frames else "") for segment, each in places
+    )
+    text.append(", ".join(said), style="default")
+    return text
+
+
+def _findings(segment: SegmentReport, shared: Shared) -> Text:
+    """Up to _MOST_FINDINGS findings of a segment that it does not share, each on a line of its own."""
     text = Text()
-    for finding in segment.findings[:_MOST_FINDINGS]:
+    own = [each for each in segment.findings if each.bears or (each.code, each.text) not in shared]
+    for finding in own[:_MOST_FINDINGS]:
         text.append("\n" if text else "")
         text.append(f"{segment.segment}: ")
         text.append(str(finding.severity), style=_SEVERITY_STYLES[finding.severity])
         beside = "" if finding.bears else " (beside the verdict)"
         text.append(f" {finding.code}{beside}: {''.join(_finding(finding))}")
-    if len(segment.findings) > _MOST_FINDINGS:
-        text.append(f"\n{segment.segment}: and {len(segment.findings) - _MOST_FINDINGS} more findings, see --json")
+    if len(own) > _MOST_FINDINGS:
+        text.append(f"\n{segment.segment}: and {len(own) - _MOST_FINDINGS} more findings, see --json")
     return text
 
 

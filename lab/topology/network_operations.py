@@ -1,4 +1,4 @@
-"""The operations for what BGP and Azure's resources ask of nodes, as data; `operations` has all others.
+"""The operations for what BGP, Azure's resources and tunnels ask of nodes, as data; `operations` has all others.
 
 Each says in one line what it does, and in words what undoes it.
 """
@@ -62,6 +62,25 @@ class AddRule:
     def undo(self) -> str:
         """What undoes it."""
         return f"delete the rule of {self.node} for {self.source}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefuseClear:
+    """Discard what comes in by a device in clear, to be passed on, although a tunnel is to bring it (RFC 4301 5.2)."""
+
+    kind: ClassVar[str] = "refuse-clear"
+    node: str
+    device: str
+    source: IPNetwork
+    destination: IPNetwork
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.device}: discard what comes from {self.source} to {self.destination} past the tunnel"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"delete the rule of {self.node} for what comes from {self.source} by {self.device}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,4 +159,4 @@ class AwaitSessions:
         return "nothing to undo"
 
 
-NetworkOperation = AddTableRoute | AddRule | ApplyFilter | LimitBandwidth | StartBgp | AwaitSessions
+NetworkOperation = AddTableRoute | AddRule | RefuseClear | ApplyFilter | LimitBandwidth | StartBgp | AwaitSessions

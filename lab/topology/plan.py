@@ -15,7 +15,7 @@ from lab.model.link import Interface, Link
 from lab.model.macsec import MkaKeys
 from lab.model.topology import Node, Topology
 from lab.topology.enforcement import enforce
-from lab.topology.network_operations import AwaitSessions, StartBgp
+from lab.topology.network_operations import AwaitSessions, RefuseClear, StartBgp
 from lab.topology.operations import (
     AddAddress,
     AddBackstop,
@@ -188,6 +188,39 @@ def _tunnels(node: Node, topology: Topology) -> Iterator[Operation]:
         yield AddTunnelRoute(node=node.name, destination=prefix, devices=tuple(devices))
         if len(devices) > 1:
             yield AddBackstop(node=node.name, destination=prefix)
+    yield from _guards(node, topology)
+
+
+def _guards(node: Node, topology: Topology) -> Iterator[Operation]:
+    """What a tunnel is to bring is not taken from a wire of the outer side (RFC 4301 5.2 step 3b).
+
+    A prefix of which the node routes a part past the tunnel is left alone: that part comes in clear, as it goes.
+    """
+    ends = [end for _, end in topology.tunnels(node.name)]
+    past = [route.destination for route in node.routes if route.destination.size > 1]
+    pairs = dict.fromkeys(
+        (theirs, own)
+        for end in ends
+        for theirs in end.peer_prefixes
+        for own in end.prefixes
+        if theirs.version == own.version and not any(part in theirs for part in past)
+    )
+    for _, interface in topology.interfaces(node.name):
+        if _is_inner(interface, node, topology):
+            continue
+        for theirs, own in pairs:
+            yield RefuseClear(node=node.name, device=interface.addressed_device, source=theirs, destination=own)
+
+
+def _is_inner(interface: Interface, node: Node, topology: Topology) -> bool:
+    """Whether a link is among what the node's tunnels protect: its own prefixes are there, and no peer is beyond it."""
+    tunnels = topology.tunnels(node.name)
+    networks = [address.cidr for address in interface.addresses]
+    peers = [connection.other_end(node.name).address for connection, _ in tunnels]
+    ways = [via for route in node.routes for peer in peers if peer in route.destination for via in route.via]
+    if any(each in network for each in (*peers, *ways) for network in networks):
+        return False
+    return any(address.ip in own for address in interface.addresses for _, end in tunnels for own in end.prefixes)
 
 
 def _speaks_ipv6(node: Node, topology: Topology) -> bool:

@@ -33,14 +33,14 @@ def measure(bench: Bench) -> int:
     taken: dict[str, list[float]] = {}
     phases = ""
     files = {"direct path": "expressroute-direct", "100 plain nodes": bench.chain(100)}
-    commands = {
+    commands: dict[str, tuple[str, ...]] = {
         "up": ("up", "{file}"), "status": ("status",), "list": ("list",), "--help": ("--help",),
         "down": ("down", "--purge"),
     }  # fmt: skip
     for _ in range(ROUNDS):
         began = time.monotonic()
-        for name, command in {"up": ("up", "coexist-more-specific"), "up and prove": ("prove",)}.items():
-            ran = bench.run(*command)
+        for name, words in (("up", ("up", "coexist-more-specific")), ("up and prove", ("prove",))):
+            ran = bench.run(*words)
             assert ran.returncode == 0, ran.stderr + ran.stdout
             taken.setdefault(f"{name}, {BGP}", []).append(time.monotonic() - began)
         bench.run("down", "--purge")

@@ -105,6 +105,36 @@ def test_a_connection_that_is_down_carries_nothing_in_clear_and_comes_up_again(b
     assert json.loads(bench.ok("prove", "--json"))["verdict"] == "proven"
 
 
+def test_a_connection_that_comes_up_again_does_so_once(bench: Bench) -> None:
+    bench.ok("up", write(bench, "again"))
+    bench.ok("vpn", "down", "tunnel1")
+    before = status(bench, "tunnel1")
+    bench.ok("vpn", "up", "tunnel1")
+    time.sleep(1.5)  # a second IKE SA, or one that is sent for again, would be there by now
+    for end, now in status(bench, "tunnel1").items():
+        assert now["state"] == "Connected"
+        assert now["connects"] == before[end]["connects"] + 1
+        assert len(now["ike"]) == len(now["children"]) == 1
+
+
+def test_a_forged_packet_in_clear_is_not_passed_on_to_the_inside(bench: Bench) -> None:
+    bench.ok("up", write(bench, "forged"))
+    for node, source, target, gateway, inside in (
+        ("ce", "10.0.2.99", "192.168.1.10", "203.0.113.1", "onprem"),
+        ("msee1", "192.168.1.99", "10.0.2.4", "100.64.0.2", "workload"),
+    ):
+        bench.ok("exec", node, "--", "ip", "addr", "add", f"{source}/32", "dev", "lo")
+        bench.ok("exec", node, "--", "ip", "route", "add", f"{target}/32", "via", gateway)
+        ran = bench.run("exec", node, "--", "ping", "-c", "3", "-i", "0.2", "-W", "1", "-I", source, target)
+        assert "3 packets transmitted, 0 received" in ran.stdout
+        names, values = (
+            line.split() for line in bench.ok("exec", inside, "--", "grep", "Icmp:", "/proc/net/snmp").splitlines()
+        )
+        assert dict(zip(names, values, strict=True))["InEchos"] == "0"
+    # What the tunnels bring is let in all the same.
+    assert "3 received" in bench.ok("exec", "onprem", "--", "ping", "-c", "3", "-i", "0.2", "-W", "5", "10.0.2.4")
+
+
 def test_a_tunnel_stands_in_for_one_that_is_down(bench: Bench) -> None:
     bench.ok("up", write(bench, "standin"))
     for connection in ("tunnel1", "tunnel2"):

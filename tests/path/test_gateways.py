@@ -297,6 +297,31 @@ def test_keepalives_and_scraps_on_port_4500_are_set_aside() -> None:
     assert (strays["keepalive"], strays["too short"]) == (1, 1)
 
 
+def test_a_nat_that_moves_a_gateway_is_followed_by_its_traffic_alone() -> None:
+    world = World.up(gateways(encapsulation="udp"))
+    natt = next(port for port in world.ports["a"] if port.local.port == 4500)
+    moved = Endpoint("203.0.113.77", 61999)
+    send(world.host["a", "t"], packets([100]))
+    world.run()
+    receive(world.host["b", "t"])
+    old = world.network.sent[-1][2]
+    world.network.translate(natt.local, moved)
+    forged = old[:4] + (77).to_bytes(4, "big") + old[8:]
+    for payload in (old, forged):  # replayed, and not authentic: nobody is moved by such
+        natt.send_one(payload, Endpoint("203.0.113.2", 4500))
+        world.run()
+        assert not world.told["b"].named("peer-moved")
+    assert world.across(packets()) == packets()
+    (event,) = world.told["b"].named("peer-moved")
+    assert event["remote"] == str(moved)
+    assert world.across(BACK, sender="b") == BACK
+    # So it is for IKE.
+    assert world.gateways["b"].command("rekey", {"connection": "t"}) == {"rekeyed": 1}
+    world.run()
+    assert world.across(BACK, sender="b") == BACK
+    assert {status["state"] for status in world.statuses().values()} == {"Connected"}
+
+
 def test_what_does_not_fit_is_answered_to_its_sender() -> None:
     world = World.up(gateways(mtu=1500))
     whole = ipv4(bytes(1480), df=True)

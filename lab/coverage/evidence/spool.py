@@ -10,8 +10,8 @@ from typing import IO, Any, Final, TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_IN_MEMORY: Final = 1 << 21
-"""Rows: about 64 MB of them. A capture of a million frames stays below it."""
+MOST_IN_MEMORY: Final = 1 << 20
+"""Rows: about 32 MB of them. A capture of a million frames stays below it."""
 _PIECE: Final = 1 << 18
 
 Rows: TypeAlias = NDArray[np.void]

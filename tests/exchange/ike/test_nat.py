@@ -88,6 +88,19 @@ def test_nat_gives_another_port_later() -> None:
     assert pair.a.child.keys_in == pair.b.child.keys_out
 
 
+def test_traffic_alone_tells_where_a_nat_has_moved_the_peer() -> None:
+    pair, _ = behind_nat()
+    moved, here = Endpoint(OUTSIDE, 61999), Endpoint(RIGHT, 4500)
+    pair.b.engine.traffic_seen(pair.b.child.spi_in, pair.now, (moved, here))
+    pair.b.settle()
+    assert pair.b.last(PeerMoved).remote == moved
+    assert pair.b.ike.remote == moved
+    # Who is behind the NAT itself does not follow: its peer has a fixed address (RFC 7296 2.23).
+    pair.a.engine.traffic_seen(pair.a.child.spi_in, pair.now, (Endpoint("192.0.2.66", 4500), Endpoint(LEFT, 4500)))
+    pair.a.settle()
+    assert not pair.a.told(PeerMoved)
+
+
 def test_nobody_moves_without_a_nat() -> None:
     pair = Pair.established()
     pair.a.dpd()

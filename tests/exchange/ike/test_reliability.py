@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from dataplane.ike.events import Cause, ChildSaDeleted, IkeSaDeleted
 from dataplane.ike.host import Datagram
 from dataplane.ike.payloads.kinds import Payload
@@ -150,6 +152,35 @@ def test_dead_peer() -> None:
     assert not pair.a.living_spis()
     assert not pair.a.sas
     assert pair.a.engine.next_timeout() is None
+
+
+@pytest.mark.parametrize("timeout", [9.0, 45.0, 600.0])
+def test_a_peer_is_dead_when_it_has_been_silent_for_so_long(timeout: float) -> None:
+    often = Retransmission(first=0.5, tries=9)
+    asked = max(timeout / 3, timeout - often.patience)
+    pair = Pair.established(replace(LEFT_PEER, retransmission=often, dpd_seconds=asked, dead_seconds=timeout))
+    heard = pair.a.ike.heard_at
+    while pair.a.sas:
+        at = pair.a.engine.next_timeout()
+        assert at is not None
+        pair.wait(at - pair.now)
+        pair.a.outbox.clear()
+    assert pair.now - heard == pytest.approx(timeout)
+    gone = pair.a.last(IkeSaDeleted)
+    assert gone.cause is Cause.PEER_DEAD
+    assert not pair.a.living_spis()
+
+
+def test_silence_alone_is_no_death_before_the_peer_was_asked_often_enough() -> None:
+    often = Retransmission(first=0.5, tries=9)
+    pair = Pair.established(replace(LEFT_PEER, retransmission=often, dpd_seconds=3, dead_seconds=9))
+    pair.now += 300  # as of a machine that slept
+    pair.a.engine.handle_timer(pair.now)
+    pair.wait(2)
+    assert pair.a.sas
+    pair.run()
+    assert pair.a.sas
+    assert pair.a.ike.heard_at == pair.now
 
 
 def test_no_dpd_without_a_wish_for_it() -> None:

@@ -10,7 +10,7 @@ import pytest
 from dataplane.batch import Batch
 from dataplane.errors import LocalError
 from dataplane.macsec.channel import ReceiveChannel
-from dataplane.macsec.controls import Generation, SciEncoding, ValidateFrames, Verification
+from dataplane.macsec.controls import ValidateFrames, Verification
 from dataplane.macsec.counters import Accepted, Discarded, DiscardReason
 from dataplane.macsec.secy import SecY
 from dataplane.macsec.suites import GCM_AES_128, GCM_AES_XPN_128, CipherSuite
@@ -18,7 +18,6 @@ from tests.unit.dataplane.macsec.pair import (
     A_MAC,
     A_SCI,
     A_SSCI,
-    B_MAC,
     B_SCI,
     add_receive_sa,
     clear_frame,
@@ -298,38 +297,6 @@ def test_a_late_frame_that_is_let_pass_does_not_touch_the_window() -> None:
     for frame in (forty, eight, forty):
         assert b.validate_frame(frame) == Accepted(CLEAR)
     assert (channel.counters.InPktsOK, channel.counters.InPktsDelayed) == (1, 2)
-
-
-# Which SCI a SecTAG without one stands for: the sender's encoding, the peer's SCI at the receiver, found or not.
-@pytest.mark.parametrize(
-    ("encoding", "peer_sci", "found"),
-    [
-        (SciEncoding.END_STATION, A_MAC + b"\x00\x01", True),
-        (SciEncoding.END_STATION, A_MAC + b"\x00\x00", False),
-        (SciEncoding.END_STATION, B_MAC + b"\x00\x01", False),
-        (SciEncoding.SCB, A_MAC + b"\x00\x00", True),
-        (SciEncoding.SCB, A_MAC + b"\x00\x01", True),
-        (SciEncoding.SCB, A_MAC + b"\x00\x02", False),
-        (SciEncoding.IMPLIED, A_MAC + b"\x12\x34", True),
-        (SciEncoding.IMPLIED, bytes(8), True),
-    ],
-)
-def test_sci_by_other_means(*, encoding: SciEncoding, peer_sci: bytes, found: bool) -> None:
-    a = SecY(peer_sci, generation=Generation(sci_encoding=encoding))
-    a.transmit.create_sa(0, make_sak())
-    a.transmit.enable_sa(0)
-    b = SecY(B_SCI[:6] + b"\x00\x09")
-    add_receive_sa(b.create_receive_channel(peer_sci), 0, make_sak())
-    outcome = b.validate_frame(protected(a))
-    assert outcome == (Accepted(CLEAR) if found else Discarded(DiscardReason.IN_PKTS_NO_SCI))
-
-
-def test_an_implied_sci_needs_a_single_peer() -> None:
-    a = sender(generation=Generation(sci_encoding=SciEncoding.IMPLIED))
-    b, _ = receiver()
-    assert b.validate_frame(protected(a)) == Accepted(CLEAR)
-    b.create_receive_channel(A_MAC + b"\x00\x02")
-    assert b.validate_frame(protected(a)) == Discarded(DiscardReason.IN_PKTS_NO_SCI)
 
 
 @pytest.mark.parametrize("octets", range(14, 62))

@@ -131,6 +131,19 @@ def test_a_direction_that_carried_too_little_is_unproven() -> None:
     assert [direction.verdict for direction in few.directions] == [Verdict.UNPROVEN] * 2
 
 
+def test_no_direction_is_better_than_what_is_known_of_the_segment() -> None:
+    whole = judged(LOOKS["macsec"], MACSEC, Evidence(dropped=2))
+    assert {each.verdict for each in whole.directions} == {Verdict.UNPROVEN}
+    assert whole.directions[0].reasons == ("2 frames lost by the tap",)
+    nobody = macsec(ethernet(ping()), pn=9, tci=0x2F)  # under an AN that no key is for
+    out, back = judged([*LOOKS["macsec"], nobody], MACSEC).directions
+    assert (out.verdict, out.reasons) == (Verdict.UNPROVEN, ("1 frame not verified",))
+    assert back.verdict is Verdict.PROVEN
+    leak = ethernet(ping(source=bytes((10, 0, 0, 2))), source=B, target=A)
+    out, back = judged([*LOOKS["macsec"], leak], MACSEC, Evidence(dropped=2)).directions
+    assert (out.verdict, back.verdict) == (Verdict.UNPROVEN, Verdict.VIOLATED)
+
+
 def test_where_nobody_knows_which_way_it_went_both_are_violated() -> None:
     report = judged([*LOOKS["macsec"], macsec(ethernet(ping(b"other")), pn=1)], MACSEC)
     assert [direction.verdict for direction in report.directions] == [Verdict.VIOLATED] * 2

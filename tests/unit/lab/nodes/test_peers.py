@@ -21,13 +21,24 @@ def test_a_peer_has_what_its_end_says() -> None:
     (read,) = topology.connections
     peer = peer_of(read, read.a, shared_keys_of(topology))
     assert (peer.name, peer.local, peer.remote, peer.mode) == ("t", "203.0.113.1", "203.0.113.2", Mode.INITIATOR)
-    assert (str(peer.local_id), str(peer.remote_id), peer.dpd_seconds) == ("203.0.113.1", "203.0.113.2", 12)
+    assert (str(peer.local_id), str(peer.remote_id)) == ("203.0.113.1", "203.0.113.2")
+    assert (peer.dpd_seconds, peer.dead_seconds) == (4, 12)
     assert peer.encapsulate
     assert (peer.ike.lifetime.seconds, peer.ike.proposals) == (28_800, read.a.policy.ike)
     (child,) = peer.children
     assert (child.name, child.local, child.remote) == ("any", (ANY_IPV4,), (ANY_IPV4,))
     assert (child.lifetime.seconds, child.lifetime.octets) == (3600, 102_400_000 * 1024)
     assert "key psk" not in repr(peer)
+
+
+def test_a_peer_is_asked_in_time_to_count_as_dead_when_its_end_says_so() -> None:
+    topology = gateways(a="dpd_timeout_seconds: 3600")
+    (read,) = topology.connections
+    peer = peer_of(read, read.a, shared_keys_of(topology))
+    assert peer.dead_seconds == 3600
+    assert peer.dpd_seconds is not None
+    assert 3600 - peer.dpd_seconds == pytest.approx(peer.retransmission.patience)
+    assert 45 < peer.retransmission.patience < 60
 
 
 def test_a_secret_that_is_not_there_is_named() -> None:

@@ -234,3 +234,14 @@ def test_the_ways_of_canaries() -> None:
     text = printed(Report(segments=(segment(),), canaries=CanaryReport(sent=2, lost=("x",), paths=(path, half))))
     words = " ".join(text.split())
     assert "way of canaries from ce to gw: ce--msee1 in clear, msee1--gw inside IPsec inside MACsec (1 of 2)" in words
+
+
+def test_what_several_segments_have_beside_the_verdict_is_said_once() -> None:
+    weak = Finding(code="weak-group", severity=Severity.WARNING, text="with group 2", frames=(4,), count=1, bears=False)
+    first, second = (replace(segment, findings=(weak,)) for segment in REPORT.segments[:2])
+    alone = replace(weak, code="weak-cipher", text="with 3DES")
+    report = replace(REPORT, segments=(first, replace(second, findings=(weak, alone))))
+    said = " ".join(printed(report).split())
+    assert said.count("weak-group") == 1
+    assert f"with group 2: {first.segment} (4), {second.segment} (4)" in said
+    assert f"{second.segment}: warning weak-cipher (beside the verdict): 1 frame with 3DES (4)" in said

@@ -9,6 +9,7 @@ import pytest
 
 from lab.model.topology import Topology
 from lab.topology.load import load, loads
+from lab.topology.network_operations import RefuseClear
 from lab.topology.operations import (
     AddAddress,
     AddBackstop,
@@ -69,7 +70,7 @@ def test_whatever_an_operation_touches_was_made_before_it(topology: Topology) ->
                 assert {(node, device) for device in into} <= devices
             case StartTunnels(node=node):
                 assert node in driven
-            case AddAddress() | BringUp() | StartCapture():
+            case AddAddress() | BringUp() | StartCapture() | RefuseClear():
                 assert (operation.node, operation.device) in devices
             case StartDriver(node=node):
                 assert node in nodes
@@ -128,6 +129,33 @@ def test_what_is_meant_for_a_tunnel_is_routed_into_it_before_a_wire_comes_up(top
     shared = {(o.node, o.destination) for o in operations if isinstance(o, AddTunnelRoute) and len(o.devices) > 1}
     assert {(o.node, o.destination) for o in operations if isinstance(o, AddBackstop)} == shared
     assert routed == {(end.node, prefix, end.device) for end in ends for prefix in end.peer_prefixes}
+
+
+def refused(text: str) -> set[tuple[str, str, str, str]]:
+    """What is not taken in clear: at which node, by which device, from where, to where."""
+    planned = plan(loads(text, "topology.yaml"))
+    return {(o.node, o.device, str(o.source), str(o.destination)) for o in planned if isinstance(o, RefuseClear)}
+
+
+def test_what_a_tunnel_is_to_bring_is_not_taken_from_a_wire_of_the_outer_side() -> None:
+    text = (ROOT / "topologies/expressroute-circuit.yaml").read_text()
+    at_gateway = {("vnet-gateway", device, "192.168.0.0/16", "10.0.0.0/16") for device in ("er1", "er2")}
+    assert refused(text) == {("vpn-device", "wan", "10.0.0.0/16", "192.168.0.0/16"), *at_gateway}
+
+    # With everything behind the VPN device, its outer wire is still known by the way to its peers.
+    everything = text.replace("prefixes: 192.168.0.0/16", "prefixes: 0.0.0.0/0")
+    assert ("vpn-device", "wan", "10.0.0.0/16", "0.0.0.0/0") in refused(everything)
+    assert not any(device == "lan" for _, device, _, _ in refused(everything))
+
+    # A part that is routed past the tunnel comes in clear, as it goes.
+    routes = "      - {to: 10.0.1.4/32, via: 203.0.113.2}\n"
+    assert routes in text
+    past = text.replace(routes, routes + "      - {to: 10.0.7.0/24, via: 203.0.113.2}\n", 1)
+    assert refused(past) == at_gateway
+
+
+def test_what_comes_by_bgp_is_not_known_beforehand_and_so_not_refused() -> None:
+    assert not refused((ROOT / "topologies/coexist-same-prefix.yaml").read_text())
 
 
 def test_drivers_start_for_what_is_tagged_or_protected_and_nothing_else(topology: Topology) -> None:
