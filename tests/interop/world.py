@@ -143,6 +143,12 @@ class Command:
         self._pidfd = pidfd
         self._status: int | None = None
 
+    @property
+    def pid(self) -> int:
+        """Its number in the PID namespace of whoever asks."""
+        lines = Path(f"/proc/self/fdinfo/{self._pidfd}").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("Pid:")).split()[1])
+
     def ended(self) -> bool:
         """Whether it is over."""
         return self._status is not None or bool(select.select([self._pidfd], [], [], 0)[0])

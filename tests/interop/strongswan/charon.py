@@ -136,6 +136,11 @@ class Charon:
             {(spi_in, spi_out) for state, spi_in, spi_out in children if state != "DELETED"},
         )
 
+    @property
+    def pid(self) -> int:
+        """The daemon's process, as whoever asks sees it."""
+        return self._process.pid
+
     def log(self) -> str:
         """What it has logged."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
