@@ -13,7 +13,6 @@ from tests.lab.conftest import Bench
 ROUNDS = 5
 LIMITS = {
     "up, direct path": 1.0,
-    f"up and prove, {BGP}": 3.0,
     "up, 100 plain nodes": 2.0,
     "status": 0.2,
     "list": 0.2,
