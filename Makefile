@@ -21,9 +21,10 @@ help: ## list the targets
 
 setup: lab-packages $(VENV)/.ready ## make the virtual environment from the pinned versions
 
-lab: setup ## stand the lab up, prove what every segment carries, show the table
+lab: setup ## stand the lab up, prove what every segment carries, show the table, write reports/NAME.html
 	@$(BIN)/wireproof up $(TOPOLOGY)
-	@$(BIN)/wireproof prove $(TOPOLOGY)
+	@mkdir -p reports
+	@$(BIN)/wireproof prove $(TOPOLOGY) --html reports/$(basename $(notdir $(TOPOLOGY))).html
 
 prove: setup ## prove a running lab once more
 	@$(BIN)/wireproof prove $(TOPOLOGY)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import click
 
@@ -57,8 +60,42 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 }
 
 
+# What of a machine gives out under a command: no space, memory, descriptors; nothing that a command can help.
+_MACHINE = (
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG, errno.ENOMEM, errno.EMFILE, errno.ENFILE,
+)  # fmt: skip
+
+
+_STANDARD_ERROR = 2
+
+
+class _ReaderGoneError(Exception):
+    """Whoever read our output has gone."""
+
+
+@contextmanager
+def _told_by_its_name() -> Iterator[None]:
+    """Of a broken pipe click makes exit code 1, which is a failed check's."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise _ReaderGoneError from None
+
+
 class LazyGroup(click.Group):
     """Knows its commands by name and imports a command's file when that command is used."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the command line; `--help` is printed here."""
+        with _told_by_its_name():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command."""
+        with _told_by_its_name():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name every command, sorted."""
@@ -110,6 +147,26 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Run one command; give its exit code. Nothing that goes wrong shows a traceback, but for a bug of ours."""
+    _open_what_is_closed()
+    try:
+        code = _run(argv)
+        sys.stdout.flush()
+        return code
+    except (BrokenPipeError, _ReaderGoneError):
+        _write_no_more()
+        return 141
+    except OSError as error:
+        if error.errno not in _MACHINE:
+            return _bug()
+        _write_no_more()
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"wireproof: {where}{error.strerror}", err=True)
+        return int(ExitCode.CANNOT)
+    except Exception:
+        return _bug()
+
+
+def _run(argv: Sequence[str] | None) -> int:
     try:
         result = cli.main(args=None if argv is None else list(argv), prog_name="wireproof", standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -123,12 +180,26 @@ def run(argv: Sequence[str] | None = None) -> int:
     except WireproofError as error:
         click.echo(f"wireproof: {error}", err=True)
         return int(error.exit_code)
-    except BrokenPipeError:
-        # The reader of our output has gone, as `| head` does. Nothing is left to say, also not at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except Exception:
-        click.echo("wireproof: a bug of ours; please report it with these lines:", err=True)
-        click.echo(traceback.format_exc(), err=True)
-        return int(ExitCode.BUG)
     return result if isinstance(result, int) else int(ExitCode.OK)
+
+
+def _open_what_is_closed() -> None:
+    """Somebody may have closed standard input, output or error: nothing else may take their place."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
+        pass
+    os.close(opened)
+    sys.stdin = sys.stdin or open(0)  # noqa: SIM115 - for good, as the two below
+    sys.stdout = sys.stdout or open(1, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w")  # noqa: SIM115
+
+
+def _bug() -> int:
+    click.echo("wireproof: a bug of ours; please report it with these lines:", err=True)
+    click.echo(traceback.format_exc(), err=True)
+    return int(ExitCode.BUG)
+
+
+def _write_no_more() -> None:
+    """Nobody takes our output, as after `| head`; so that nothing is written at exit either, it goes nowhere."""
+    with suppress(OSError, ValueError, AttributeError):  # it may be no file, or closed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from lab.cli.console import note
 from lab.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -94,3 +95,4 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    note(f"{path} is written")

@@ -113,7 +113,9 @@ def _ends(ends: Mapping[str, Interface], entrance: Entrance) -> dict[str, Row]:
     for segment, end in ends.items():
         with entrance.nodes[end.node].visit(entrance.home):
             resolved = [each for each in arp_table() if each.device == end.addressed_device and each.mac]
-            found[segment] = {"line": has_link(end.device), "arp": bool(resolved)}
+            line = has_link(end.device)
+            # What was learned stays in the kernel's table when a wire is cut, and is of no use.
+            found[segment] = {"line": line, "arp": line and bool(resolved)}
     return found
 
 
@@ -123,8 +125,10 @@ def arp(client: Client, topology: Topology, segment: str | None) -> list[Row]:
     if segment is not None and segment not in links:
         raise InputError(f"there is no segment {segment!r}; there are {', '.join(links)}")
     chosen = [link for name, link in links.items() if segment in (None, name)]
-    nodes = sorted({end.node for link in chosen for end in link.ends})
+    ends = [end for link in chosen for end in link.ends]
+    nodes = sorted({end.node for end in ends})
     tables = do_inside(client, nodes, functools.partial(_arp_tables, nodes))
+    lines = _measure(client, {f"{end.node}:{end.device}": end for end in ends})
     rows = []
     for link in chosen:
         for end in link.ends:
@@ -134,7 +138,8 @@ def arp(client: Client, topology: Topology, segment: str | None) -> list[Row]:
             }
             for address in other.addresses:
                 if address.version == 4:
-                    rows.append(_arp(link, end, other, str(address.ip), known))
+                    is_up = lines[f"{end.node}:{end.device}"]["line"]
+                    rows.append(_arp(link, end, other, str(address.ip), known, is_up=is_up))
     return rows
 
 
@@ -146,11 +151,15 @@ def _arp_tables(nodes: Sequence[str], entrance: Entrance) -> dict[str, list[Row]
     return found
 
 
-def _arp(link: Link, end: Interface, other: Interface, address: str, known: Mapping[str, str | None]) -> Row:
+def _arp(
+    link: Link, end: Interface, other: Interface, address: str, known: Mapping[str, str | None], *, is_up: bool
+) -> Row:
     mac = known.get(address)
     expected = str(other.mac)
     state = "not asked for" if address not in known else "incomplete" if mac is None else "resolved"
-    if mac is not None and mac.lower() != expected.lower():
+    if not is_up:
+        state = "the line is down"
+    elif mac is not None and mac.lower() != expected.lower():
         state = f"answered by somebody else; {other.node} has {expected}"
     return {
         "segment": link.segment,

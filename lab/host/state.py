@@ -136,7 +136,7 @@ class LabFolder:
             return HolderRecord(
                 process=Identity(**found["process"]), source=str(found["source"]), since=float(found["since"])
             )
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (ValueError, KeyError, TypeError) as error:
             raise MachineError(f"{self.record_file} is damaged", fix=f"rm -r {self.path}") from error

@@ -17,7 +17,7 @@ from lab.coverage.census import CLEAR, NAMES
 from lab.coverage.document import CanaryReport, Finding, Report, SegmentReport, Severity, Verdict
 from lab.coverage.facts import PackResult, Status
 from lab.coverage.findings import frame_ranges
-from lab.report.ways import Way, ways
+from lab.report.ways import Way, telling, ways
 
 PIPE_WIDTH = 100
 _IN_CLEAR = "in clear"
@@ -56,7 +56,7 @@ def render(report: Report, *, narrow: bool = False) -> RenderableType:
     if report.canaries is not None and report.canaries.lost:
         parts.append(Padding(_lost(report.canaries), (0, 1, 1, 1)))
     if report.canaries is not None:
-        parts += [Padding(_way(way, report), (0, 1, 1, 1)) for way in ways(report.canaries.paths)]
+        parts += [Padding(_way(way, report), (0, 1, 1, 1)) for way in telling(ways(report.canaries.paths))]
     parts += [Padding(_pack(pack), (0, 1, 1, 1)) for pack in report.rules]
     parts.append(Padding(_last_line(report), (0, 1)))
     return Group(*parts)

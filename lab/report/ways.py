@@ -55,6 +55,16 @@ def ways(paths: Iterable[CanaryPath]) -> tuple[Way, ...]:
     )
 
 
+def telling(found: Iterable[Way]) -> tuple[Way, ...]:
+    """Without the ways that are a part of another one, and in the same forms there."""
+    known = [(way, _forms(way)) for way in found]
+    return tuple(way for way, forms in known if not any(forms < others for _, others in known))
+
+
+def _forms(way: Way) -> frozenset[tuple[str, str, str]]:
+    return frozenset((each.segment, each.direction, form) for each in way.stretches for form, _ in each.forms)
+
+
 def _there_and_back(path: CanaryPath) -> tuple[list[HopReport], list[HopReport]]:
     for place, hop in enumerate(path.hops):
         if hop.direction.startswith(f"{path.target} to "):

@@ -11,10 +11,8 @@ from pathlib import Path
 from tests.lab.conftest import Bench
 
 ROUNDS = 5
-BGP = "BGP and tunnels"
 LIMITS = {
     "up, direct path": 1.0,
-    f"up and prove, {BGP}": 3.0,
     "up, 100 plain nodes": 2.0,
     "status": 0.2,
     "list": 0.2,
@@ -38,12 +36,6 @@ def measure(bench: Bench) -> int:
         "down": ("down", "--purge"),
     }  # fmt: skip
     for _ in range(ROUNDS):
-        began = time.monotonic()
-        for name, words in (("up", ("up", "coexist-more-specific")), ("up and prove", ("prove",))):
-            ran = bench.run(*words)
-            assert ran.returncode == 0, ran.stderr + ran.stdout
-            taken.setdefault(f"{name}, {BGP}", []).append(time.monotonic() - began)
-        bench.run("down", "--purge")
         for path, file in files.items():
             for name, command in commands.items():
                 began = time.monotonic()
@@ -53,12 +45,12 @@ def measure(bench: Bench) -> int:
                 if name == "up" and path == "direct path":
                     phases = ran.stderr
     print(phases.rstrip())
-    print(f"{'':<30} {'best':>7} {'median':>7} {'limit':>7}  (seconds, of {ROUNDS})")
+    print(f"{'':<24} {'best':>7} {'median':>7} {'limit':>7}  (seconds, of {ROUNDS})")
     late = []
     for name, each in taken.items():
         limit = LIMITS.get(name) or LIMITS.get(name.partition(",")[0])
         late += [name] if limit is not None and min(each) >= limit else []
-        print(f"{name:<30} {min(each):7.3f} {statistics.median(each):7.3f} {limit if limit is not None else '':>7}")
+        print(f"{name:<24} {min(each):7.3f} {statistics.median(each):7.3f} {limit if limit is not None else '':>7}")
     for name in late:
         print(f"{name} is too slow", file=sys.stderr)
     return bool(late)

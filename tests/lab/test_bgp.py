@@ -83,6 +83,8 @@ def test_a_cut_link_is_left_and_taken_up_again(peered: Bench) -> None:
     assert "1 received" in peered.ok("exec", "onprem", "--", "ping", "-c", "1", "-W", "5", "10.0.2.4")
     ran = peered.run("bgp", "peers", "ce")
     assert (ran.returncode, "BFD session down" in ran.stderr) == (1, True), ran.stdout + ran.stderr
+    ran = peered.run("arp", "ce--msee1", "--json")
+    assert (ran.returncode, {row["state"] for row in json.loads(ran.stdout)}) == (1, {"the line is down"})
     peered.ok("link", "ce--msee1", "up")
     until(lambda: len(kernel_hops(peered, "ce", "10.0.0.0/16")) == 2, "the mended link is not used")
     until(lambda: [e["event"] for e in events(peered)].count("bgp-lost") >= 2, "the loss was not told")

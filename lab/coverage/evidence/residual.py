@@ -76,6 +76,8 @@ class Residue:
             self._ip(octets, start)
             return
         key = _key(octets)
+        if len(octets) < _REACH:  # there is less to read, if it is cut
+            key += bytes([len(octets)])
         if key not in self._known:
             if len(self._known) < _MOST_KNOWN:
                 self._known.add(key)

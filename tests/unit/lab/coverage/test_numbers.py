@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.coverage.numbers import full_numbers, nearest_number
+from lab.coverage.numbers import full_numbers, nearest_number, nearest_numbers
 
 NUMBERS = st.one_of(
     st.integers(0, 2**64 - 1),
@@ -33,3 +34,12 @@ def test_over_the_wrap() -> None:
     assert nearest_number(2**32 - 4, 2**32 + 3) == 2**32 - 4
     assert nearest_number(5, 1) == 5
     assert nearest_number(0x90000000, 1) == 0x90000000
+
+
+@settings(max_examples=300)
+@given(lows=st.lists(st.integers(0, 2**32 - 1), max_size=20), near=NUMBERS)
+def test_many_at_once(lows: list[int], near: int) -> None:
+    edges = [near % 2**32, (near + 2**31) % 2**32, (near - 2**31) % 2**32, (near + 2**31 + 1) % 2**32]
+    given_lows = [*lows, *edges, 0, 2**32 - 1]
+    found = nearest_numbers(np.array(given_lows, np.int64), near)
+    assert found.tolist() == [nearest_number(low, near) for low in given_lows]

@@ -102,6 +102,12 @@ def test_what_an_earlier_lab_left_is_cleared_and_links_are_not_followed(runtime:
     os.close(lock)
 
 
+def test_a_file_in_the_place_of_a_lab_is_no_lab(runtime: Path) -> None:
+    state.root().mkdir(mode=0o700, exist_ok=True)
+    (state.root() / "one").write_text("not a folder")
+    assert LabFolder.of("one").record() is None
+
+
 def test_a_record_is_read_as_it_was_written_and_a_damaged_one_is_named(runtime: Path) -> None:
     folder = LabFolder.of("one")
     lock = folder.lock()

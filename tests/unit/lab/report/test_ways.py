@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.coverage.facts import CanaryPath, HopReport
-from lab.report.ways import Stretch, Way, ways
+from lab.report.ways import Stretch, Way, telling, ways
 
 
 def hop(source: str, target: str, form: str, segment: str) -> HopReport:
@@ -52,3 +52,13 @@ def test_links_that_share_the_load_stand_beside_each_other() -> None:
 def test_one_wire_is_no_way() -> None:
     assert ways([path(1, hop("a", "c", "in clear", "a--c"), hop("c", "a", "in clear", "a--c"))]) == ()
     assert ways([path(1)]) == ()
+
+
+def test_a_part_of_a_way_is_told_only_where_it_differs() -> None:
+    tail = hop("c", "d", "in clear", "c--d")
+    whole = path(1, *THERE, tail, target="d")
+    same = path(2, THERE[1], tail, source="b", target="d")
+    other = path(3, hop("b", "c", "in clear", "b--c1"), tail, source="b", target="d")
+    assert [(way.source, way.target) for way in telling(ways([whole, same]))] == [("a", "d")]
+    assert [(way.source, way.target) for way in telling(ways([whole, other]))] == [("a", "d"), ("b", "d")]
+    assert [(way.source, way.target) for way in telling(ways([whole, whole]))] == [("a", "d")]
