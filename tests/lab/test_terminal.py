@@ -36,8 +36,12 @@ class Terminal:
             if select.select([self.descriptor], [], [], 0.1)[0]:
                 self.said += os.read(self.descriptor, 4096).decode(errors="replace")
 
-    def exit_code(self) -> int:
+    def exit_code(self, timeout: float = 30) -> int:
+        deadline = time.monotonic() + timeout
         while True:
+            if not select.select([self.descriptor], [], [], 0.1)[0]:
+                assert time.monotonic() < deadline, self.said
+                continue
             try:
                 self.said += os.read(self.descriptor, 4096).decode(errors="replace")
             except OSError:  # the other side is closed
