@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, final
 
 # What may pass at once, in seconds at the rate: less, and a timer that comes late costs throughput.
-BURST_SECONDS: Final = 0.02
+BURST_SECONDS: Final = 0.05
 _LEAST_BURST: Final = 64 << 10
 
 

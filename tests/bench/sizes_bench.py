@@ -1,8 +1,9 @@
 """What a gateway of Azure's lets through, by iperf3, against the figure of its size; and without limits.
 
 A lab of two nodes and one tunnel is stood up for each size, as a user would. What leaves the gateway waits for its turn
-(pacing); what comes in too fast is dropped (policing), which TCP does not use to the full. So sizes are judged by UDP
-that is offered somewhat faster than they let through; TCP is shown beside it.
+(pacing); what comes in too fast is dropped (policing), which TCP does not use to the full. So UDP is offered somewhat
+faster than a size lets through; on a busy machine TCP, with its large segments, gets nearer to a large one. What leaves
+is judged by the greater of the two, what comes in by UDP, and nothing may be above the figure.
 """
 
 from __future__ import annotations
@@ -22,8 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _MAIN = "from lab.cli.main import main; main()"
 _TO_ONPREM, _TO_AZURE = ("vnet-gateway", "vpn-device", "169.254.21.1"), ("vpn-device", "vnet-gateway", "169.254.21.2")
 _SIZES = ("Basic", "VpnGw1AZ", "VpnGw2AZ", "VpnGw3AZ")
-_PAYLOAD = 1372
-_WITH_HEADERS = 1400 / _PAYLOAD  # iperf3 counts what UDP carries, the gateway whole packets
+_MTU, _IN_UDP, _IN_TCP = 1400, 1372, 1348  # iperf3 counts what UDP or TCP carries, the gateway whole packets
 _MORE = 1.15  # so many times a size's figure is offered
 POLICIES = {
     "GCMAES256": ("GCMAES256", "GCMAES256"),
@@ -94,31 +94,29 @@ def main() -> int:
         for policy in POLICIES:
             figures = {sku: SKUS[sku].tunnel_mbps(policy) for sku in options.sku or _SIZES}
             with Lab(Path(name), topology("VpnGw1AZ", policy), "--no-limits") as lab:
-                reached = {
-                    figure: lab.mbps(_TO_ONPREM, options.seconds, *_offered(figure * _MORE)) * _WITH_HEADERS
-                    for figure in set(figures.values())
-                }
-                tcp = lab.mbps(_TO_ONPREM, options.seconds)
-            print(f"{policy:10} no limits   UDP {max(reached.values()):.0f} Mb/s, TCP {tcp:.0f} Mb/s from Azure")
+                reached = {figure: _most(lab, figure, options.seconds, _TO_ONPREM) for figure in set(figures.values())}
+            print(f"{policy:10} no limits   {max(reached.values()):.0f} Mb/s from Azure")
             for sku, figure in figures.items():
-                udp = _offered(figure * _MORE)
                 with Lab(Path(name), topology(sku, policy)) as lab:
-                    ways = [lab.mbps(way, options.seconds, *udp) * _WITH_HEADERS for way in (_TO_ONPREM, _TO_AZURE)]
-                    tcp = lab.mbps(_TO_ONPREM, options.seconds)
-                within = all(abs(way - figure) <= 0.05 * figure for way in ways)
+                    out = _most(lab, figure, options.seconds, _TO_ONPREM)
+                    back = _udp(lab, figure, options.seconds, _TO_AZURE)
                 can = reached[figure] > 1.05 * figure
-                far += can and not within
-                judged = ("within 5 %" if within else "NOT within 5 %") if can else "this machine does not reach it"
-                print(
-                    f"{policy:10} {sku:10} figure {figure}: UDP {ways[0]:.1f} Mb/s from Azure, {ways[1]:.1f} to it: "
-                    f"{judged}; TCP {tcp:.0f} from it"
-                )
+                wrong = max(out, back) > 1.05 * figure or (can and out < 0.95 * figure)
+                far += wrong
+                judged = "NOT within 5 %" if wrong else "within 5 %" if can else "this machine does not reach it"
+                print(f"{policy:10} {sku:10} figure {figure}: {out:.1f} Mb/s from Azure, {back:.1f} to it: {judged}")
     return 1 if far else 0
 
 
-def _offered(mbps: float) -> tuple[str, ...]:
-    """iperf3's words for UDP at this rate, in packets that fill the tunnel's MTU."""
-    return ("-u", "-b", f"{mbps:.0f}M", "-l", str(_PAYLOAD))
+def _udp(lab: Lab, figure: float, seconds: int, way: tuple[str, str, str]) -> float:
+    """Whole packets that arrive, in Mb/s, of UDP in packets that fill the tunnel's MTU."""
+    offered = ("-u", "-b", f"{figure * _MORE:.0f}M", "-l", str(_IN_UDP))
+    return lab.mbps(way, seconds, *offered) * _MTU / _IN_UDP
+
+
+def _most(lab: Lab, figure: float, seconds: int, way: tuple[str, str, str]) -> float:
+    """The greater of UDP and TCP."""
+    return max(_udp(lab, figure, seconds, way), lab.mbps(way, seconds) * _MTU / _IN_TCP)
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def test_no_more_passes_than_the_size_lets_through(bench: Bench, outward: bool) 
     rows = {row["node"]: row for row in json.loads(bench.ok("vpn", "stats", "--json"))}
     seconds = time.monotonic() - began
     assert seconds < _MOST_SECONDS
-    most = 100e6 / 8 * seconds * 1.02 + 300_000
+    most = 100e6 / 8 * seconds * 1.02 + 700_000
     if outward:
         assert rows["vnet-gateway"]["egress_octets"] < most
         assert sent * 1328 > most, "the machine sends less than the size lets through, so nothing is shown"
