@@ -13,13 +13,11 @@ from lab.cli.observe import json_option, lab_option
 from lab.errors import ExitCode, InputError
 from lab.holder.client import Client
 from lab.holder.labs import choose
+from lab.replay.order import AttackKind, AttackOrder
 from lab.topology import quantities
 
 _PATIENCE = 30.0
 _FOR_EVER = 1e6  # as near as poll(2) has it
-_KINDS = (
-    "replay", "tamper", "drop", "delay", "reorder", "duplicate", "inject-clear", "strip", "downgrade",
-)  # fmt: skip
 
 
 @click.command("attack")
@@ -81,9 +79,9 @@ def attack_command(
 
 
 def _order(kind: str | None, ends: tuple[str, str], options: Mapping[str, Any]) -> dict[str, object]:
-    if kind not in _KINDS:
+    if kind not in tuple(AttackKind):
         said = "an attack is missing" if kind is None else f"there is no attack {kind!r}"
-        raise InputError(f"{said}; write one of {', '.join(_KINDS)}, or stop")
+        raise InputError(f"{said}; write one of {', '.join(AttackKind)}, or stop")
     if options["until_stopped"] and (options["duration"] or options["count"]):
         raise InputError("--until-stopped is neither for a --duration nor for a --count")
     order = {
@@ -99,7 +97,7 @@ def _order(kind: str | None, ends: tuple[str, str], options: Mapping[str, Any]) 
             order[name] = None if options[name] is None else quantities.time(options[name])
         except quantities.QuantityError as error:
             raise InputError(f"--{name}: {error}") from None
-    return order
+    return AttackOrder.from_fields(order).as_fields()  # refused here, before anybody is told that it began
 
 
 def _in_foreground(client: Client, segment: str, order: Mapping[str, object]) -> list[Mapping[str, Any]]:

@@ -228,6 +228,7 @@ def test_the_same_seed_makes_the_same_attack(bench: Bench) -> None:
 
 def test_several_attacks_and_impairments_share_a_man_in_the_middle(bench: Bench) -> None:
     bench.ok("up", "macsec-static")
+    assert is_whole(bench)  # the ends know each other: else a lost question is all that there is to attack
     before = trace(bench)
     bench.ok("attack", WIRE, "tamper", "--percent", "20", "--background")
     bench.ok("attack", WIRE, "drop", "--percent", "20", "--direction", "ce", "--background")
