@@ -173,7 +173,8 @@ class Holder:
         elif message["type"] == "attack-ended":
             self._adversaries.attack_ended(child, message)
         else:
-            print(f"{child.name} says what nobody here knows: {message['type']!r}", file=sys.stderr)  # noqa: T201
+            text = f"{child.name} says what nobody here knows: {message['type']!r}"
+            print(text, file=sys.stderr)  # noqa: T201 - standard error is process 1's log
 
     def _write_key(self, child: Child, record: Message) -> None:
         """Have a key on file before its owner protects a frame with it, which it does once it is told."""
