@@ -25,10 +25,15 @@ _PATIENCE: Final = 5.0  # seconds for the kernel to hand over what it has counte
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TapSpec:
-    """One tap: the segment, the device at its first end, and a packet socket that sees both directions there."""
+    """One tap: a segment, and a packet socket that sees both directions at one of its ends.
+
+    `device` and `description` are the segment's first end's; with `at_far_end` the tap is at the second one.
+    """
 
     segment: str
     device: str
+    description: str
+    at_far_end: bool
     socket: PacketSocket
 
 
@@ -40,8 +45,10 @@ class Tap:
         self.ring = ring
         self._file = (folder / f"{spec.segment}.pcapng").open("wb", buffering=1 << 20)
         self._writer = PcapngWriter(self._file, comments=(f"segment {spec.segment}",))
-        near, _, far = spec.segment.partition("--")
-        self._writer.add_interface(name=spec.device, description=f"{near}:{spec.device}, towards {far or 'its peer'}")
+        self._writer.add_interface(name=spec.device, description=spec.description)
+        self._directions = (Direction.INBOUND, Direction.OUTBOUND)  # of what comes to the tap's end, and leaves it
+        if spec.at_far_end:
+            self._directions = self._directions[::-1]
         self._frames = self._octets = 0
         self._file.flush()
 
@@ -51,7 +58,7 @@ class Tap:
         Not more than the ring can hold: other taps, and the channel, have their turn, too.
         """
         before = self._frames
-        write = self._writer.write
+        write, directions = self._writer.write, self._directions
         for octets, length, timestamp, outgoing, tag in self.ring.frames():
             if tag:  # put back where the kernel took it from
                 octets = memoryview(b"".join((octets[:12], tag, octets[12:])))
@@ -60,7 +67,7 @@ class Tap:
                 octets,
                 timestamp_ns=timestamp,
                 original_length=length,
-                direction=Direction.OUTBOUND if outgoing else Direction.INBOUND,
+                direction=directions[outgoing],
             )
             self._frames += 1
             self._octets += length

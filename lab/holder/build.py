@@ -154,7 +154,19 @@ class Build:
         for operation in operations:
             with self.places[operation.node].visit(self.home):
                 opened = open_packet_socket(operation.device, outgoing=True)
-            taps.append(tap.TapSpec(segment=operation.segment, device=operation.device, socket=opened))
+            near, far = self.order.topology.link(operation.segment).ends
+            description = f"{near.node}:{near.device}, towards {far.node}"
+            if operation.at_far_end:
+                description += f", seen at {far.node}:{far.device}"
+            taps.append(
+                tap.TapSpec(
+                    segment=operation.segment,
+                    device=near.device,
+                    description=description,
+                    at_far_end=operation.at_far_end,
+                    socket=opened,
+                )
+            )
         folder = self.order.folder
         child = self.supervisor.start(
             "capture",

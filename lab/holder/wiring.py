@@ -24,6 +24,7 @@ from lab.topology.operations import (
     CreateTunnelDevice,
     CreateWire,
     DisableOffloads,
+    MergeArriving,
     Operation,
     SetSysctl,
     TakeDown,
@@ -72,12 +73,8 @@ class Wirer:
             case SetSysctl():
                 self._enter(operation.node)
                 devices.write_sysctl(operation.path, operation.value)
-            case CreateWire():
-                other = self._places[operation.b.node].net
-                self._enter(operation.a.node).create_wire(operation.a, operation.b, operation.mtu, other)
-            case DisableOffloads():
-                self._enter(operation.node)
-                devices.disable_offloads(operation.device, operation.offloads)
+            case CreateWire() | DisableOffloads() | MergeArriving():
+                self._apply_wire(operation)
             case CreateControlledPort():
                 netlink = self._enter(operation.node)
                 devices.create_tap(operation.device)
@@ -96,6 +93,19 @@ class Wirer:
                 self._enter(operation.node).take_down(operation.device)
             case _:
                 self._apply_policy(operation)
+
+    def _apply_wire(self, operation: CreateWire | DisableOffloads | MergeArriving) -> None:
+        """What makes a wire, and how its ends treat frames."""
+        match operation:
+            case CreateWire():
+                other = self._places[operation.b.node].net
+                self._enter(operation.a.node).create_wire(operation.a, operation.b, operation.mtu, other)
+            case DisableOffloads():
+                self._enter(operation.node)
+                devices.disable_offloads(operation.device, operation.offloads)
+            case MergeArriving():
+                self._enter(operation.node)
+                devices.merge_arriving(operation.device)
 
     def _apply_policy(self, operation: Operation) -> None:
         """What decides about packets: routes, and what Azure's resources ask of a node."""

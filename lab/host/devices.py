@@ -151,16 +151,28 @@ def disable_offloads(device: str, offloads: Iterable[str]) -> None:
     Raises:
         OSError: the kernel refused.
     """
+    _set_features(device, [name for offload in offloads for name in _OFFLOADS[offload]], on=False)
+
+
+def merge_arriving(device: str) -> None:
+    """Let the kernel merge runs of frames that arrive (GRO) before it looks at them; it may be unable to.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    _set_features(device, ["rx-gro"], on=True)
+
+
+def _set_features(device: str, names: Iterable[str], *, on: bool) -> None:
+    """Switch features of a device, by ethtool's long names; those that the kernel does not know are passed over."""
+    known = _features()
+    meant = sum(1 << known[name] for name in names if name in known)
+    blocks = (max(known.values()) + 32) // 32
+    command = struct.pack("II", _SET_FEATURES, blocks)
+    for block in range(blocks):  # a pair for each 32 features: which are meant, and what they become
+        these = meant >> 32 * block & 0xFFFFFFFF
+        command += struct.pack("II", these, these if on else 0)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        known = _features()
-        wanted = 0
-        for offload in offloads:
-            for name in _OFFLOADS[offload]:
-                wanted |= 1 << known[name] if name in known else 0
-        blocks = (max(known.values()) + 32) // 32
-        command = struct.pack("II", _SET_FEATURES, blocks)
-        for block in range(blocks):  # a pair for each 32 features: which are meant, and what they become
-            command += struct.pack("II", wanted >> 32 * block & 0xFFFFFFFF, 0)
         _ethtool(any_socket, device, bytearray(command))
 
 

@@ -10,20 +10,18 @@ from typing import Final
 
 from dataplane.batch import Batch
 from dataplane.ike.nat import Endpoint
+from dataplane.wire.udp import NATT_PORT
 from lab.errors import MachineError
-from lab.host.datagrams import Incoming, Outgoing
+from lab.host.incoming import Merged, OneByOne, Receiver
+from lab.host.outgoing import Outgoing
 from lab.host.packet import enlarge_buffers
 from lab.ports.counters import PortCounters
-from lab.ports.keep import keep
 from lab.ports.outer import ESP_PORT
 
 # linux/in.h: what the standard library does not name.
 _IP_MTU_DISCOVER: Final = 10
 _PMTUDISC_DONT, _PMTUDISC_PROBE = 0, 3
 _IP_RECVTOS: Final = 13
-
-_IPV4_OCTETS: Final = 20
-_TOS_OCTET: Final = 16  # of control data: behind its struct cmsghdr
 
 
 class OuterSocket:
@@ -40,11 +38,8 @@ class OuterSocket:
         self._counters: Final = PortCounters()
         self._socket: Final = _open(local)
         self._descriptor: Final = self._socket.fileno()
-        self._incoming: Final[dict[Batch, Incoming]] = {}
+        self._receiver: Final = _receiver(self._socket, local)
         self._outgoing: Final[dict[Batch, Outgoing]] = {}
-        self._last: Incoming | None = None
-        self._count = 0
-        self._moved: list[int] | None = None
         self._tos = 0
         self._dont_fragment = False
 
@@ -59,38 +54,17 @@ class OuterSocket:
 
     def receive(self, batch: Batch) -> int:
         """Fill the batch with payloads that wait; one that is longer than a slot is dropped and counted."""
-        incoming = self._incoming.get(batch)
-        if incoming is None:
-            incoming = Incoming(batch, header_octets=_IPV4_OCTETS if self._is_raw else 0)
-            self._incoming[batch] = incoming
-        self._last, self._moved = incoming, None
-        lengths = incoming.receive(self._descriptor)
-        self._count = count = len(lengths)
-        batch.lengths[:count] = lengths
-        batch.count = count
-        if not count:
-            return 0
-        if max(lengths) > batch.size or (self._is_raw and (incoming.header[:count, 0] != 0x45).any()):
-            self._mend(batch, incoming)
+        self._counters.receive_errors += self._receiver.receive(self._descriptor, batch)
         self._counters.count_received(batch.count, sum(batch.lengths[: batch.count]))
         return batch.count
 
     def source(self, index: int) -> Endpoint:
         """Where a payload of the last `receive` came from."""
-        assert self._last is not None, "something was received"
-        found = self._last.source(index if self._moved is None else self._moved[index])
-        return Endpoint(found.address, ESP_PORT) if self._is_raw else found
+        return self._receiver.source(index)
 
     def tos(self) -> Sequence[int] | None:
         """The TOS octets of the last `receive`."""
-        incoming = self._last
-        assert incoming is not None, "something was received"
-        count = self._count
-        column = incoming.header[:count, 1] if self._is_raw else incoming.control[:count, _TOS_OCTET]
-        if not column.any():
-            return None
-        octets: list[int] = column.tolist()
-        return octets if self._moved is None else [octets[index] for index in self._moved]
+        return self._receiver.tos()
 
     def send(
         self, batch: Batch, first: int, count: int, target: Endpoint, *, tos: int = 0, dont_fragment: bool = False
@@ -133,22 +107,12 @@ class OuterSocket:
             _set_dont_fragment(self._socket, dont_fragment)
             self._dont_fragment = dont_fragment
 
-    def _mend(self, batch: Batch, incoming: Incoming) -> None:
-        """Drop what is longer than a slot; behind IP options, find where the payload begins."""
-        whole = []
-        for index in range(batch.count):
-            length, view = batch.lengths[index], batch.views[index]
-            if length > batch.size:
-                self._counters.receive_errors += 1
-                continue
-            options = ((int(incoming.header[index, 0]) & 15) << 2) - _IPV4_OCTETS if self._is_raw else 0
-            if options > 0:
-                length = max(0, length - options)
-                view[:length] = bytes(view[options : options + length])
-                batch.lengths[index] = length
-            whole.append(index)
-        keep(batch, whole)
-        self._moved = whole
+
+def _receiver(opened: socket.socket, local: Endpoint) -> Receiver:
+    """The way to take what comes to a port: ESP in UDP comes in bulk, so the kernel is to merge it, if it knows how."""
+    if local.port == NATT_PORT and Merged.ask_for(opened):
+        return Merged()
+    return OneByOne(is_raw=local.port == ESP_PORT)
 
 
 def _open(local: Endpoint) -> socket.socket:

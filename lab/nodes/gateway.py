@@ -37,8 +37,10 @@ from lab.ports.keep import keep
 from lab.ports.outer import ESP_PORT, GREATEST_ESP_OVERHEAD, OuterPort, packets_a_message
 from lab.ports.port import Port
 
-# Enough messages of packets to make the fixed cost of a turn small, few enough to stay in the processor's cache.
-_MESSAGES: Final = 2
+# Enough messages of packets to make the fixed cost of a turn small, few enough to stay in the processor's cache; and
+# fewer where a size lets only so much through, so that traffic is not all bursts and pauses.
+_MESSAGES: Final = 8
+_MESSAGES_OF_A_SIZE: Final = 2
 _LEAST_SLOTS: Final = 16
 _MOST_BATCHES: Final = 256  # that wait at a port: more than its socket's buffer holds
 
@@ -116,7 +118,9 @@ class Gateway:
         self._paced: Final[dict[str, float]] = {}  # tunnels from which nothing more is taken until then
         addresses = _addresses(topology, node)
         mine = topology.tunnels(node)
-        slots = max(_LEAST_SLOTS, _MESSAGES * packets_a_message(max(each.mtu for each, _ in mine)))
+        limits = {each.name: outward.limit(end) for each, end in mine}
+        messages = _MESSAGES_OF_A_SIZE if any(limits.values()) else _MESSAGES
+        slots = max(_LEAST_SLOTS, messages * packets_a_message(max(each.mtu for each, _ in mine)))
         greatest = max(max(each.mtu, each.path_mtu) for each, _ in mine)
         self._clear, self._wire, self._part = _work_space(slots, greatest)
         try:
@@ -134,7 +138,7 @@ class Gateway:
                     self._clear,
                     self._wire,
                     [*own, *addresses],
-                    outward_limit=outward.limit(end),
+                    outward_limit=limits[connection.name],
                     inward_limit=inward.limit(end),
                 )
                 made.append((tunnel, peer))

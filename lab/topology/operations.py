@@ -117,13 +117,34 @@ class DisableOffloads:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MergeArriving:
+    """Let a node's kernel merge runs of frames once they have arrived (GRO): on the wire they are single ones."""
+
+    kind: ClassVar[str] = "merge-arriving"
+    node: str
+    device: str
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.device}: merge what has arrived (gro)"
+
+    @property
+    def undo(self) -> str:
+        """What undoes it."""
+        return f"goes with {self.node}:{self.device}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartCapture:
-    """Copy every frame that passes a segment, both ways, from the first one on, at one end of its wire."""
+    """Copy every frame that passes a segment, both ways, from the first one on, at one end of its wire.
+
+    `at_far_end` says that this is the segment's second end; directions are told as the first one sees them.
+    """
 
     kind: ClassVar[str] = "start-capture"
     segment: str
     node: str
     device: str
+    at_far_end: bool
 
     def __str__(self) -> str:
         return f"{self.segment}: capture at {self.node}:{self.device} into captures/{self.segment}.pcapng"
@@ -359,6 +380,7 @@ Operation = (
     | SetSysctl
     | CreateWire
     | DisableOffloads
+    | MergeArriving
     | StartCapture
     | CreateControlledPort
     | CreateTunnelDevice

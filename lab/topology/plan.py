@@ -30,6 +30,7 @@ from lab.topology.operations import (
     DisableOffloads,
     GenerateSecret,
     ImpairWire,
+    MergeArriving,
     Operation,
     SetSysctl,
     StartCapture,
@@ -118,9 +119,10 @@ def _kernel_host_routes(node: Node) -> Iterator[Operation]:
 def _links(topology: Topology) -> Iterator[Operation]:
     """Every wire is made, then captured, then addressed, and only then brought up; before drivers use it, impaired."""
     for link in topology.links:
-        yield from _wire(link)
+        yield from _wire(link, topology)
     for link in topology.links:
-        yield StartCapture(segment=link.segment, node=link.a.node, device=link.a.device)
+        end = _captured_end(link, topology)
+        yield StartCapture(segment=link.segment, node=end.node, device=end.device, at_far_end=end is link.b)
     ends = [end for link in topology.links for end in link.ends]
     for end in ends:
         yield from _addressed(end)
@@ -231,11 +233,24 @@ def _speaks_ipv6(node: Node, topology: Topology) -> bool:
     return any(address.version == 6 for end in ends for address in end.addresses)
 
 
-def _wire(link: Link) -> Iterator[Operation]:
+def _wire(link: Link, topology: Topology) -> Iterator[Operation]:
     a, b = (WireEnd(node=end.node, device=end.device, mac=end.mac) for end in link.ends)
     yield CreateWire(segment=link.segment, a=a, b=b, mtu=link.a.wire_mtu)
+    captured = _captured_end(link, topology)
     for end in link.ends:
         yield DisableOffloads(node=end.node, device=end.device)
+        if end is not captured and _may_merge(end, topology):
+            yield MergeArriving(node=end.node, device=end.device)
+
+
+def _may_merge(end: Interface, topology: Topology) -> bool:
+    """Whether what arrives at an end is the kernel's, for a gateway that gains by having many packets at once."""
+    return end.controlled_device is None and bool(topology.tunnels(end.node))
+
+
+def _captured_end(link: Link, topology: Topology) -> Interface:
+    """The end at which a capture sees frames as they are on the wire, which an end that merges them does not show."""
+    return link.b if _may_merge(link.a, topology) and not _may_merge(link.b, topology) else link.a
 
 
 def _addressed(end: Interface) -> Iterator[Operation]:

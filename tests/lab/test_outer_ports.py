@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import socket
 import time
 from typing import Any
 
@@ -11,8 +13,9 @@ import pytest
 from dataplane.batch import Batch
 from dataplane.ike.nat import Endpoint
 from lab.errors import MachineError
+from lab.host.incoming import Merged
 from lab.host.outer import OuterSocket
-from lab.host.packet import PacketPort
+from lab.host.packet import open_packet_socket
 from lab.ports.outer import ESP_PORT
 from tests.lab.isolated import isolated
 from tests.lab.stage import Stage, gateways
@@ -57,8 +60,9 @@ def exchange(port: int) -> dict[str, Any]:
     for node, address in (("a", "203.0.113.1"), ("b", "203.0.113.2")):
         with stage.places[node].visit(stage.home):
             ends[node] = OuterSocket(Endpoint(address, port))
-    with stage.places["b"].visit(stage.home):
-        wire = PacketPort("wire0")
+    # At a everything leaves as it will be on the wire; b merges what has arrived.
+    with stage.places["a"].visit(stage.home):
+        wire = open_packet_socket("wire0", outgoing=True)
     target = Endpoint("203.0.113.2", port)
     stage.run("a", "ping", "-c", "1", "203.0.113.2")
     these = payloads(LENGTHS)
@@ -68,10 +72,10 @@ def exchange(port: int) -> dict[str, Any]:
         for first in range(0, len(these), 40)
     )
     found, sources, tos = received(ends["b"], len(these))
-    frames = Batch(64, 1600)
     on_wire = []
-    while wire.receive(frames):
-        on_wire += [bytes(frame) for frame in frames if frame[23] in (17, 50)]
+    with contextlib.suppress(BlockingIOError):
+        while frame := wire.recv(65536):
+            on_wire += [frame] if frame[23] in (17, 50) else []
     counters = ends["b"].counters
     return {
         "taken": taken,
@@ -104,10 +108,32 @@ def test_payloads_arrive_and_the_wire_carries_single_packets(port: int) -> None:
     }
 
 
+def merging() -> dict[str, int]:
+    """The longest message at either end when many datagrams come by one wire, single packets as they are there."""
+    stage = Stage(topology=gateways())
+    stage.wire()
+    ends, sockets, longest = {}, {}, {}
+    for node, address in (("a", "203.0.113.1"), ("b", "203.0.113.2")):
+        with stage.places[node].visit(stage.home):
+            ends[node] = OuterSocket(Endpoint(address, 4500))
+            sockets[node] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sockets[node].bind((address, 4501))
+        sockets[node].settimeout(10)
+        assert Merged.ask_for(sockets[node])
+    these = filled(payloads([1400] * 40))
+    for node, other, address in (("a", "b", "203.0.113.1"), ("b", "a", "203.0.113.2")):
+        stage.run(other, "ping", "-c", "1", address)
+        ends[other].send(these, 0, 40, Endpoint(address, 4501))
+        longest[node] = len(sockets[node].recv(65536))
+    return longest
+
+
+def test_an_end_merges_what_arrives_unless_the_wire_is_captured_there() -> None:
+    assert isolated(merging) == {"a": 1400, "b": 40 * 1400}
+
+
 def options() -> dict[str, Any]:
     """ESP behind IP options, and what is longer than a slot."""
-    import socket
-
     stage = Stage(topology=gateways())
     stage.wire()
     with stage.places["b"].visit(stage.home):

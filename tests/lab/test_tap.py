@@ -28,7 +28,7 @@ ADDRESSES = bytes.fromhex("020000000002020000000001")
 class World:
     """A veth pair, left and right, with a tap on the left end; to be made in an isolated world."""
 
-    def __init__(self, folder: Path, *, taps: int = 1, is_up: bool = True) -> None:
+    def __init__(self, folder: Path, *, taps: int = 1, is_up: bool = True, at_far_end: bool = False) -> None:
         from netaddr import EUI
 
         from lab.capture import tap
@@ -43,7 +43,13 @@ class World:
         right = WireEnd(node="", device="right", mac=EUI("02-00-00-00-00-02"))
         netlink.create_wire(left, right, 1500, hold(Kind.NET))
         specs = [
-            tap.TapSpec(segment=f"left--right{number}", device="left", socket=open_packet_socket("left", outgoing=True))
+            tap.TapSpec(
+                segment=f"left--right{number}",
+                device="left",
+                description="left",
+                at_far_end=at_far_end,
+                socket=open_packet_socket("right" if at_far_end else "left", outgoing=True),
+            )
             for number in range(taps)
         ]
         self.channel, theirs = Channel.pair()
@@ -73,8 +79,10 @@ class World:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
-def tapped(folder: Path, work: Callable[[World], object], *, taps: int = 1, is_up: bool = True) -> Any:
-    return isolated(lambda: work(World(folder, taps=taps, is_up=is_up)))
+def tapped(
+    folder: Path, work: Callable[[World], object], *, taps: int = 1, is_up: bool = True, at_far_end: bool = False
+) -> Any:
+    return isolated(lambda: work(World(folder, taps=taps, is_up=is_up, at_far_end=at_far_end)))
 
 
 def burst(port: PacketPort, frames: int, octets: int) -> None:
@@ -121,7 +129,10 @@ def test_what_the_ring_cannot_hold_is_counted_and_said(tmp_path: Path) -> None:
     assert len(numbers(tmp_path / "left--right0.pcapng")) == state["frames"]
 
 
-def test_each_frame_has_its_direction_its_tags_and_a_later_time_than_the_one_before(tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_far_end", [False, True])
+def test_each_frame_has_its_direction_its_tags_and_a_later_time_than_the_one_before(
+    tmp_path: Path, at_far_end: bool
+) -> None:
     tags = bytes.fromhex("8100000a81000064")
     out, back = ADDRESSES + tags + b"\x88\xb5out", ADDRESSES + tags + b"\x88\xb5back"
 
@@ -138,7 +149,7 @@ def test_each_frame_has_its_direction_its_tags_and_a_later_time_than_the_one_bef
             pass
         return world.stop()
 
-    assert tapped(tmp_path, work) == 0
+    assert tapped(tmp_path, work, at_far_end=at_far_end) == 0
     with open_capture(tmp_path / "left--right0.pcapng") as capture:
         frames = list(capture)
     assert [(bytes(frame.octets), frame.direction) for frame in frames] == [

@@ -1,4 +1,4 @@
-"""recvmmsg and sendmmsg for datagrams that come from somewhere and go somewhere, over the slots of a batch.
+"""The slots of a batch as datagrams to one destination at a time, many of them by one sendmmsg.
 
 UDP segmentation (UDP_SEGMENT) makes one message of a run of payloads: the kernel cuts it into datagrams again before
 the wire, where each is a packet of its own. A run has payloads of one length, but for the last, which may be shorter.
@@ -18,85 +18,25 @@ from numpy.typing import NDArray
 
 from dataplane.batch import Batch
 from dataplane.ike.nat import Endpoint
-from lab.host.mmsg import CONTROL_OCTETS, IOVEC, MESSAGE, recvmmsg, sendmmsg
+from lab.host.incoming import CONTROL_SPACE, NAME, SOL_UDP
+from lab.host.mmsg import IOVEC, MESSAGE, sendmmsg
 
 # linux/udp.h: UDP_MAX_SEGMENTS was 64 at first; and the greatest UDP payload of IPv4.
 _MOST_SEGMENTS: Final = 64
 _MOST_OCTETS: Final = 65507
-_SOL_UDP: Final = 17
 _UDP_SEGMENT: Final = 103
 
-_NAME: Final = struct.Struct("=H2s4s8x")  # struct sockaddr_in: the port is in network order
 _CONTROL: Final = struct.Struct("=QiiH")  # struct cmsghdr with a 16-bit value
 _CONTROL_LENGTH: Final = 18
-_CONTROL_SPACE: Final = 24
 
-_RECEIVE_FLAGS: Final = socket.MSG_DONTWAIT | socket.MSG_TRUNC
 # What is so for now, or for one destination: the payloads are lost, as packets may be.
 _FULL: Final = (errno.EAGAIN, errno.ENOBUFS, errno.ENETUNREACH, errno.EHOSTUNREACH)
-_NOTHING: Final = (errno.EAGAIN, errno.EINTR, errno.ENETDOWN, errno.ECONNREFUSED)
 
 
 def name_of(endpoint: Endpoint) -> bytes:
     """An endpoint as struct sockaddr_in."""
     address = socket.inet_aton(endpoint.address)
-    return _NAME.pack(socket.AF_INET, endpoint.port.to_bytes(2, "big"), address)
-
-
-@final
-class Incoming:
-    """Receives into a batch. `header` has room for the first octets of each message, which are not the payload's."""
-
-    __slots__ = ("_address", "_batch", "_control_lengths", "_header_octets", "_iovecs", "_lengths", "_messages",
-                 "_name_lengths", "control", "header", "names")  # fmt: skip
-
-    def __init__(self, batch: Batch, *, header_octets: int = 0) -> None:
-        slots, size = batch.slots, batch.size
-        self._batch: Final = batch
-        self._header_octets: Final = header_octets
-        self.names: Final[NDArray[np.uint8]] = np.zeros((slots, _NAME.size), np.uint8)
-        self.control: Final[NDArray[np.uint8]] = np.zeros((slots, CONTROL_OCTETS), np.uint8)
-        self.header: Final[NDArray[np.uint8]] = np.zeros((slots, max(1, header_octets)), np.uint8)
-        parts = 2 if header_octets else 1
-        self._iovecs: Final = np.zeros((slots, parts), IOVEC)
-        self._messages: Final = np.zeros(slots, MESSAGE)
-        self._address: Final[int] = self._messages.ctypes.data
-        index = np.arange(slots, dtype=np.uintp)
-        self._iovecs["base"][:, -1] = batch.rows.ctypes.data + index * size
-        self._iovecs["length"][:, -1] = size
-        if header_octets:
-            self._iovecs["base"][:, 0] = self.header.ctypes.data + index * header_octets
-            self._iovecs["length"][:, 0] = header_octets
-        header = self._messages["header"]
-        header["iovecs"] = self._iovecs.ctypes.data + index * IOVEC.itemsize * parts
-        header["iovec_count"] = parts
-        header["name"] = self.names.ctypes.data + index * _NAME.size
-        header["control"] = self.control.ctypes.data + index * CONTROL_OCTETS
-        self._name_lengths: NDArray[np.uint32] = header["name_length"]
-        self._control_lengths: NDArray[np.uintp] = header["control_length"]
-        self._lengths: NDArray[np.uint32] = self._messages["length"]
-
-    def receive(self, descriptor: int) -> list[int]:
-        """Fill the slots from the first one on; give the payloads' lengths, which may be longer than a slot.
-
-        Raises:
-            OSError: the descriptor is no socket that can be received from.
-        """
-        self._name_lengths[:] = _NAME.size
-        self._control_lengths[:] = CONTROL_OCTETS
-        count: int = recvmmsg(descriptor, self._address, self._batch.slots, _RECEIVE_FLAGS, None)
-        if count >= 0:
-            lengths: list[int] = (self._lengths[:count] - np.uint32(self._header_octets)).tolist()
-            return lengths
-        number = ctypes.get_errno()
-        if number in _NOTHING:
-            return []
-        raise OSError(number, "recvmmsg")
-
-    def source(self, index: int) -> Endpoint:
-        """Where message `index` came from."""
-        _, port, address = _NAME.unpack(self.names[index].tobytes())
-        return Endpoint(socket.inet_ntoa(address), int.from_bytes(port, "big"))
+    return NAME.pack(socket.AF_INET, endpoint.port.to_bytes(2, "big"), address)
 
 
 @final
@@ -122,7 +62,7 @@ class Outgoing:
         slots, size = batch.slots, batch.size
         self._batch: Final = batch
         self._segments: Final = segments
-        self._name: Final[NDArray[np.uint8]] = np.zeros(_NAME.size, np.uint8)
+        self._name: Final[NDArray[np.uint8]] = np.zeros(NAME.size, np.uint8)
         self._targets: Final[dict[Endpoint, NDArray[np.uint8]]] = {}
         index = np.arange(slots, dtype=np.uintp)
         iovecs = np.zeros(slots, IOVEC)
@@ -136,9 +76,9 @@ class Outgoing:
         self._single_address: Final[int] = singles.ctypes.data
         # ... or the run of slots that is told below, with the length at which it is to be cut.
         runs = self._messages(slots)
-        control = _CONTROL.pack(_CONTROL_LENGTH, _SOL_UDP, _UDP_SEGMENT, 0).ljust(_CONTROL_SPACE, b"\0")
-        controls = np.frombuffer(bytearray(control * slots), np.uint8).reshape(slots, _CONTROL_SPACE)
-        runs["header"]["control"] = controls.ctypes.data + index * _CONTROL_SPACE
+        control = _CONTROL.pack(_CONTROL_LENGTH, SOL_UDP, _UDP_SEGMENT, 0).ljust(CONTROL_SPACE, b"\0")
+        controls = np.frombuffer(bytearray(control * slots), np.uint8).reshape(slots, CONTROL_SPACE)
+        runs["header"]["control"] = controls.ctypes.data + index * CONTROL_SPACE
         self._segment_octets: Final[NDArray[np.uint16]] = controls.view(np.uint16)[:, _CONTROL_LENGTH // 2 - 1]
         header = runs["header"]
         self._columns: Final = (header["iovecs"], header["iovec_count"], header["control_length"])
@@ -148,7 +88,7 @@ class Outgoing:
     def _messages(self, slots: int) -> NDArray[np.void]:
         messages = np.zeros(slots, MESSAGE)
         messages["header"]["name"] = self._name.ctypes.data
-        messages["header"]["name_length"] = _NAME.size
+        messages["header"]["name_length"] = NAME.size
         return messages
 
     def send(self, descriptor: int, first: int, count: int, target: Endpoint) -> tuple[int, int]:
@@ -185,7 +125,7 @@ class Outgoing:
         these = slice(0, len(runs))
         iovecs[these] = [self._first_iovec + (first + start) * IOVEC.itemsize for start in starts]
         counts[these] = runs
-        control_lengths[these] = [_CONTROL_SPACE if run > 1 else 0 for run in runs]
+        control_lengths[these] = [CONTROL_SPACE if run > 1 else 0 for run in runs]
         self._segment_octets[these] = [lengths[start] for start in starts]
 
 

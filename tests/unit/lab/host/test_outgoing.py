@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataplane.ike.nat import Endpoint
-from lab.host.datagrams import name_of, runs_of
+from lab.host.outgoing import name_of, runs_of
 
 
 @pytest.mark.parametrize(
