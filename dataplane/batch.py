@@ -6,7 +6,7 @@ The data-plane verbs take and fill batches, so that no object is made per frame 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ class Batch:
     fast paths write all three by hand; `append` and iteration are for everybody else.
     """
 
-    __slots__ = ("buffer", "count", "lengths", "rows", "size", "slots", "views")
+    __slots__ = ("_columns", "buffer", "count", "lengths", "rows", "size", "slots", "views")
 
     def __init__(self, slots: int, size: int) -> None:
         if slots < 1 or size < 1:
@@ -36,6 +36,7 @@ class Batch:
         self.views: tuple[memoryview, ...] = tuple(whole[i * size : (i + 1) * size] for i in range(slots))
         self.lengths: list[int] = [0] * slots
         self.count = 0
+        self._columns: dict[tuple[str, int], NDArray[Any]] = {}
 
     def append(self, octets: bytes | bytearray | memoryview) -> None:
         """Copy one frame into the next free slot.
@@ -51,6 +52,14 @@ class Batch:
         self.views[self.count][:length] = octets
         self.lengths[self.count] = length
         self.count += 1
+
+    def column(self, kind: str, offset: int) -> NDArray[Any]:
+        """The field at this offset of every slot as an array, made once; `kind` is numpy's, `>u4` or `>u2` say."""
+        column = self._columns.get((kind, offset))
+        if column is None:
+            column = np.ndarray((self.slots,), kind, self.buffer, offset, (self.size,))
+            self._columns[kind, offset] = column
+        return column
 
     def clear(self) -> None:
         """Forget all frames; the octets stay until they are overwritten."""

@@ -86,14 +86,15 @@ class TunTapPort:
     def send(self, batch: Batch) -> int:
         """Give every frame to the kernel, runs of segments merged; give how many frames it took."""
         count, octets = batch.count, sum(batch.lengths[: batch.count])
-        lost = 0
-        for gather in coalesce(batch, is_ethernet=self._is_ethernet):
+        lost = done = 0
+        for gather, frames in coalesce(batch, is_ethernet=self._is_ethernet):
             try:
                 os.writev(self._descriptor, gather)
             except OSError:
                 # The device is down, or the octets are no frame to the kernel: they are lost, and counted.
-                lost += len(gather) - 1
-                octets -= sum(map(len, gather)) - vnet.OCTETS
+                lost += frames
+                octets -= sum(batch.lengths[done : done + frames])
+            done += frames
         self._counters.count_sent(count - lost, octets, lost)
         return count - lost
 

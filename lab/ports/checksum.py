@@ -80,7 +80,9 @@ def row_sums(words: NDArray[np.uint16], start: int, end: int) -> NDArray[np.uint
     return total
 
 
-def fold_rows(totals: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Fold each of many sums into 16 bits."""
-    totals = (totals & 0xFFFF) + (totals >> 16)
-    return (totals & 0xFFFF) + (totals >> 16)
+def in_network_order(totals: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Native sums as sums of big-endian words, not folded: 256 times a word, modulo 65535, is the word swapped."""
+    wide = totals.astype(np.int64)
+    if sys.byteorder == "little":
+        wide *= 256
+    return wide

@@ -14,7 +14,7 @@ import numpy as np
 
 from dataplane.batch import Batch
 from dataplane.errors import WireError
-from lab.ports.checksum import fold, fold_rows, native_words, ones_complement_sum, row_sums, swap
+from lab.ports.checksum import fold, in_network_order, native_words, ones_complement_sum, row_sums, swap
 
 # By columns, one segment costs about as much as thirty do: below this many, one by one is cheaper.
 BY_COLUMNS: Final = 12
@@ -22,6 +22,7 @@ BY_COLUMNS: Final = 12
 _INDEX: Final = np.arange(65536, dtype=np.uint32)
 _FIN, _PSH, _CWR = 0x01, 0x08, 0x80
 _LAST_ONLY: Final = _FIN | _PSH
+_ON_ALL: Final = 0xFF & ~_LAST_ONLY & ~_CWR
 _WORD: Final = struct.Struct(">H")
 # From an IPv4 header's identification on: that, flags and fragment offset, time to live and protocol, checksum.
 _IPV4_FIELDS: Final = struct.Struct(">HHHH")
@@ -158,40 +159,54 @@ class SuperFrame:
         return [*sums, ones_complement_sum(views[last][header_octets : batch.lengths[last]])]
 
     def _fill_by_columns(self, batch: Batch, segments: int) -> None:
-        network, transport = self.network, self.transport
-        first, slot = self._next, batch.count
+        network, transport, first, slot = self.network, self.transport, self._next, batch.count
         end = slot + segments
-        rows, words = batch.rows[slot:end], native_words(batch)[slot:end]
-        full, last = self._copy_octets(batch, slot, segments)
-        index = _INDEX[first : first + segments]
-        sequences = index * np.uint32(self.mss) + np.uint32(self._sequence)
-        rows[:, transport + 4 : transport + 8] = sequences.astype(">u4").view(np.uint8).reshape(segments, 4)
-        rows[:, transport + 13] = self._flags(first + 1)
-        rows[0, transport + 13] = self._flags(first)
-        rows[-1, transport + 13] = self._flags(first + segments - 1)
+        rows = slice(slot, end)
+        full, last = self._copy_octets(batch, rows)
+        flags = self._tcp_flags & _ON_ALL
+        more_at_first = self._flags(first) ^ flags
+        more_at_last = self._flags(first + segments - 1) ^ flags
+
+        sequences = _INDEX[first : first + segments] * np.uint32(self.mss) + np.uint32(self._sequence)
+        batch.column(">u4", transport + 4)[rows] = sequences
+        totals = in_network_order(row_sums(native_words(batch)[rows], self.header_octets, full + 1))
+        totals += sequences
+        totals += self._transport_sum + full - transport + flags
+        totals[0] += more_at_first
+        totals[-1] += more_at_last + last - full
+        batch.column(">u2", transport + 16)[rows] = -totals % 65535
+        batch.views[slot][transport + 13] |= more_at_first
+        batch.views[end - 1][transport + 13] |= more_at_last
+
         if self._is_ipv4:
-            words[:, network + 2 >> 1] = swap(full - network)
-            words[-1, network + 2 >> 1] = swap(last - network)
-            identifications = (index + np.uint32(self._identification)).astype(">u2")
-            rows[:, network + 4 : network + 6] = identifications.view(np.uint8).reshape(segments, 2)
-            words[:, network + 10 >> 1] = fold_rows(row_sums(words, network, transport)) ^ 0xFFFF
-        else:
-            words[:, network + 4 >> 1] = swap(full - network - 40)
-            words[-1, network + 4 >> 1] = swap(last - network - 40)
-        totals = row_sums(words, transport, full + 1)
-        totals[:-1] += swap(fold(self._pseudo_sum + full - transport))
-        totals[-1] += swap(fold(self._pseudo_sum + last - transport))
-        words[:, transport + 16 >> 1] = fold_rows(totals) ^ 0xFFFF
-        batch.lengths[slot:end] = [full] * (segments - 1) + [last]
+            identifications = _INDEX[first : first + segments] + np.uint32(self._identification) & np.uint32(0xFFFF)
+            batch.column(">u2", network + 4)[rows] = identifications
+            totals = identifications.astype(np.int64)
+            totals += self._network_sum + full - network
+            totals[-1] += last - full
+            batch.column(">u2", network + 10)[rows] = -totals % 65535
+        if last != full:
+            _WORD.pack_into(batch.views[end - 1], network + (2 if self._is_ipv4 else 4), self._length_field(last))
+        batch.lengths[rows] = [full] * (segments - 1) + [last]
         batch.count = end
 
-    def _copy_octets(self, batch: Batch, slot: int, segments: int) -> tuple[int, int]:
-        """Copy headers and payloads, with zeros up to the next whole word; give all segments' and the last's length."""
-        header_octets, mss, rows = self.header_octets, self.mss, batch.rows[slot : slot + segments]
+    def _length_field(self, octets: int) -> int:
+        """What the IP header of a segment of so many octets, as a frame, tells as its length."""
+        return octets - self.network - (0 if self._is_ipv4 else 40)
+
+    def _copy_octets(self, batch: Batch, slots: slice) -> tuple[int, int]:
+        """Copy headers and payloads, with zeros up to the next whole word; give all segments' and the last's length.
+
+        In the headers are the length and the flags that all have, or all but the first and the last.
+        """
+        header_octets, mss, rows, segments = self.header_octets, self.mss, batch.rows[slots], slots.stop - slots.start
         full = header_octets + mss
         payload = self._frame[header_octets + self._next * mss : header_octets + (self._next + segments) * mss]
         whole = len(payload) // mss
-        rows[:, :header_octets] = np.frombuffer(self._head, np.uint8)
+        head = bytearray(self._head)
+        _WORD.pack_into(head, self.network + (2 if self._is_ipv4 else 4), self._length_field(full))
+        head[self.transport + 13] = self._tcp_flags & _ON_ALL
+        rows[:, :header_octets] = np.frombuffer(head, np.uint8)
         rows[:whole, header_octets:full] = np.frombuffer(payload, np.uint8, whole * mss).reshape(whole, mss)
         if full & 1:
             rows[:, full] = 0
@@ -200,5 +215,5 @@ class SuperFrame:
         rest = payload[whole * mss :]
         last = header_octets + len(rest)
         rows[-1, last:full] = 0
-        batch.views[slot + whole][header_octets:last] = rest
+        batch.views[slots.start + whole][header_octets:last] = rest
         return full, last

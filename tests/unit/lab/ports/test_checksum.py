@@ -45,7 +45,7 @@ def test_rows_are_summed_as_each_row_alone() -> None:
     sums = checksum.row_sums(checksum.native_words(batch), 10, 50)
     expected = [internet_checksum_sum(bytes(batch.views[i][10:50])) for i in range(5)]
     assert [checksum.swap(checksum.fold(total)) for total in sums.tolist()] == expected
-    assert [checksum.swap(total) for total in checksum.fold_rows(sums).tolist()] == expected
+    assert [checksum.fold(total) for total in checksum.in_network_order(sums).tolist()] == expected
 
 
 def test_a_checksum_that_was_left_to_the_device_is_finished() -> None:

@@ -25,7 +25,9 @@ def batch_of(frames: list[bytes], size: int = 2048) -> Batch:
 
 def written(frames: list[bytes], *, is_ethernet: bool = True, size: int = 2048) -> list[bytes]:
     """What is written for these frames, vnet header and all."""
-    return [b"".join(gather) for gather in coalesce(batch_of(frames, size), is_ethernet=is_ethernet)]
+    writes = list(coalesce(batch_of(frames, size), is_ethernet=is_ethernet))
+    assert sum(write.frames for write in writes) == len(frames)
+    return [b"".join(write.gather) for write in writes]
 
 
 def cut_again(write: bytes, *, is_ethernet: bool = True) -> list[bytes]:
