@@ -16,24 +16,29 @@ from dataplane.errors import LocalError
 
 @final
 class Batch:
-    """`slots` frames of at most `size` octets each.
+    """`slots` frames of at most `size` octets each, with `headroom` octets of nobody's before every slot.
 
     Frame i lies at the start of slot i and is `lengths[i]` octets long; the frames in use are 0 to `count` - 1.
     `views[i]` is the whole slot i, `rows` the same octets as a (slots, size) array, for work on columns. The engines'
-    fast paths write all three by hand; `append` and iteration are for everybody else.
+    fast paths write all three by hand; `append` and iteration are for everybody else. `stride` octets lie between the
+    starts of two slots. What is around a frame, in its slot or before it, is work space for whoever has the batch.
     """
 
-    __slots__ = ("_columns", "buffer", "count", "lengths", "rows", "size", "slots", "views")
+    __slots__ = ("_columns", "buffer", "count", "headroom", "lengths", "rows", "size", "slots", "stride", "views")
 
-    def __init__(self, slots: int, size: int) -> None:
-        if slots < 1 or size < 1:
-            raise LocalError(f"a batch has at least one slot of one octet, not {slots} of {size}")
+    def __init__(self, slots: int, size: int, *, headroom: int = 0) -> None:
+        if slots < 1 or size < 1 or headroom < 0:
+            raise LocalError(f"a batch has at least one slot of one octet, not {slots} of {size} behind {headroom}")
         self.slots = slots
         self.size = size
-        self.buffer = bytearray(slots * size)
-        self.rows: NDArray[np.uint8] = np.frombuffer(self.buffer, np.uint8).reshape(slots, size)
+        self.headroom = headroom
+        self.stride = stride = headroom + size
+        self.buffer = bytearray(slots * stride)
+        self.rows: NDArray[np.uint8] = np.frombuffer(self.buffer, np.uint8).reshape(slots, stride)[:, headroom:]
         whole = memoryview(self.buffer)
-        self.views: tuple[memoryview, ...] = tuple(whole[i * size : (i + 1) * size] for i in range(slots))
+        self.views: tuple[memoryview, ...] = tuple(
+            whole[i * stride + headroom : (i + 1) * stride] for i in range(slots)
+        )
         self.lengths: list[int] = [0] * slots
         self.count = 0
         self._columns: dict[tuple[str, int], NDArray[Any]] = {}
@@ -57,7 +62,7 @@ class Batch:
         """The field at this offset of every slot as an array, made once; `kind` is numpy's, `>u4` or `>u2` say."""
         column = self._columns.get((kind, offset))
         if column is None:
-            column = np.ndarray((self.slots,), kind, self.buffer, offset, (self.size,))
+            column = np.ndarray((self.slots,), kind, self.buffer, self.headroom + offset, (self.stride,))
             self._columns[kind, offset] = column
         return column
 

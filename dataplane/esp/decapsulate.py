@@ -97,7 +97,9 @@ class Decapsulation:
         sa = self._sad.inbound(spi)
         if sa is None or not sa.shape.is_possible(octets):
             return 0
-        layout = self._layouts.layout(wire, sa.shape, octets)
+        # Texts go where the inner packets are to be, if there is room around; nobody looks there until they count.
+        in_place = start == slot and self._layouts.has_room(clear, sa.shape, octets - sa.shape.overhead)
+        layout = self._layouts.layout(wire, sa.shape, octets, clear if in_place else None)
         numbers = _rising(layout, start, end, spi, sa)
         if numbers is None or (
             outer_tos is not None and any(tos & _ECN_TO_CARRY for tos in outer_tos[start : start + len(numbers)])
@@ -111,7 +113,8 @@ class Decapsulation:
         inner = self._inner_octets(texts, sa)
         if inner < 0 or inner > clear.size:
             return -count
-        clear.rows[slot : slot + count, :inner] = texts[:, :inner]
+        if not in_place:
+            clear.rows[slot : slot + count, :inner] = texts[:, :inner]
         clear.lengths[slot : slot + count] = [inner] * count
         sa.window.commit_rising(numbers)
         self._opened(sa, count, count * texts.shape[1], start + count - 1, now)

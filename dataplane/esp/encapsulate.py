@@ -116,9 +116,12 @@ class Encapsulation:
         count = sa.take(count, text)
         if not count:
             return 0
-        layout = self._layouts.layout(wire, shape, packet)
         filled = slice(slot, slot + count)
-        layout.texts[filled, :octets] = clear.rows[start : start + count, :octets]
+        if start == slot and self._layouts.has_room(clear, shape, text):
+            layout = self._layouts.layout(wire, shape, packet, clear)
+        else:
+            layout = self._layouts.layout(wire, shape, packet)
+            layout.texts[filled, :octets] = clear.rows[start : start + count, :octets]
         layout.texts[filled, octets:] = np.frombuffer(trailer(shape.padding(octets), _NEXT_HEADER[version]), np.uint8)
         layout.spis[filled] = sa.parameters.spi
         layout.sequences[filled] = layout.steps[:count] + np.uint32(first % HALF)

@@ -24,7 +24,7 @@ class Opener(Protocol):
     """Opens under one SA's keys."""
 
     def run(self, layout: Layout, rows: slice, high: int) -> bool:
-        """Open the packets of these slots, whose numbers have this upper half, to the scratch slots.
+        """Open the packets of these slots, whose numbers have this upper half, to the inner slots.
 
         False: one of them or more is not authentic, and no text is to be used.
         """
@@ -58,7 +58,7 @@ class _HmacOpener:
         self._text: Final = memoryview(bytearray(_GREATEST_TEXT + 32))
 
     def run(self, layout: Layout, rows: slice, high: int) -> bool:
-        fork, icvs, calls = self._fork, [], layout.hmac_calls[rows]
+        fork, icvs, calls = self._fork, [], layout.hmac_calls(rows)
         if self._shape.esn:
             upper_half = high.to_bytes(4, "big")
             for _, _, authenticated in calls:
@@ -106,7 +106,7 @@ class _AeadOpener:
     def run(self, layout: Layout, rows: slice, high: int) -> bool:
         layout.write_nonces(rows, self._salt)
         layout.write_aads(rows, high)
-        return not self._aead.open_each(layout.aead_calls[rows])
+        return not self._aead.open_each(layout.aead_calls(rows))
 
     def one(self, packet: memoryview, sequence: int) -> memoryview | None:
         nonce = self._salt + packet[HEADER_OCTETS : HEADER_OCTETS + 8]

@@ -79,14 +79,14 @@ class _HmacSealer:
         encrypt, fork, icvs = self._encrypt, self._fork, []
         if self._shape.esn:  # RFC 4303 3.3.2.1: the upper half is authenticated, not sent
             high = (first // HALF).to_bytes(4, "big")
-            for text, ciphertext, authenticated in layout.hmac_calls[rows]:
+            for text, ciphertext, authenticated in layout.hmac_calls(rows):
                 encrypt(text, ciphertext)
                 context = fork()
                 context.update(authenticated)
                 context.update(high)
                 icvs.append(context.finalize())
         else:
-            for text, ciphertext, authenticated in layout.hmac_calls[rows]:
+            for text, ciphertext, authenticated in layout.hmac_calls(rows):
                 encrypt(text, ciphertext)
                 context = fork()
                 context.update(authenticated)
@@ -124,7 +124,7 @@ class _AeadSealer:
         layout.write_nonces(rows, self._salt)
         layout.write_aads(rows, first // HALF)
         seal_into = self._seal_into
-        for nonce, text, aad, sealed in layout.aead_calls[rows]:
+        for nonce, text, aad, sealed in layout.aead_calls(rows):
             seal_into(nonce, text, aad, sealed)
 
     def one(self, text: bytes, sequence: int, out: memoryview) -> None:

@@ -62,7 +62,7 @@ class Layout:
         self._nonce_rows: Final = np.frombuffer(nonces, np.uint8).reshape(slots, NONCE_OCTETS)
         self._nonce_low: Final = _words(nonces, slots, 8, NONCE_OCTETS)
         self._nonce_prefix = b""
-        self.pns: Final = _words(wire.buffer, slots, PN_OFFSET, wire.size)
+        self.pns: Final[Words] = wire.column(">u4", PN_OFFSET)[:slots]
         self.steps: Final = np.arange(slots, dtype=np.uint32)
         self.seals: Final[list[Call]] = []
         self.opens: Final[list[Call]] = []

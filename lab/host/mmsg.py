@@ -69,7 +69,7 @@ class MessageVector:
         self._messages = np.zeros(slots, MESSAGE)
         self._address = self._messages.ctypes.data
         index = np.arange(slots, dtype=np.uintp)
-        self._iovecs["base"] = batch.rows.ctypes.data + index * size
+        self._iovecs["base"] = batch.rows.ctypes.data + index * batch.stride
         self._iovecs["length"] = size
         header = self._messages["header"]
         header["iovecs"] = self._iovecs.ctypes.data + index * IOVEC.itemsize

@@ -16,7 +16,7 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from dataplane.batch import Batch
+from dataplane.batch import Batch, run_end
 from dataplane.ike.nat import Endpoint
 from lab.host.incoming import CONTROL_SPACE, NAME, SOL_UDP
 from lab.host.mmsg import IOVEC, MESSAGE, sendmmsg
@@ -59,14 +59,14 @@ class Outgoing:
     )  # fmt: skip
 
     def __init__(self, batch: Batch, *, segments: bool) -> None:
-        slots, size = batch.slots, batch.size
+        slots = batch.slots
         self._batch: Final = batch
         self._segments: Final = segments
         self._name: Final[NDArray[np.uint8]] = np.zeros(NAME.size, np.uint8)
         self._targets: Final[dict[Endpoint, NDArray[np.uint8]]] = {}
         index = np.arange(slots, dtype=np.uintp)
         iovecs = np.zeros(slots, IOVEC)
-        iovecs["base"] = batch.rows.ctypes.data + index * size
+        iovecs["base"] = batch.rows.ctypes.data + index * batch.stride
         self._wanted: Final[NDArray[np.uintp]] = iovecs["length"]
         self._first_iovec: Final[int] = iovecs.ctypes.data
         # Message i is slot i, laid out once; ...
@@ -95,9 +95,9 @@ class Outgoing:
         """Send `count` slots from `first` on; give how many the kernel took, and their octets."""
         self._name[:] = self._target(target)
         lengths = self._batch.lengths[first : first + count]
-        self._wanted[first : first + count] = lengths
         singly = self._single_address + first * MESSAGE.itemsize
         if not self._segments:
+            self._wanted[first : first + count] = lengths
             return _send(descriptor, singly, [1] * count, lengths)[:2]
         runs = runs_of(lengths)
         self._lay_out(runs, first, lengths)
@@ -127,6 +127,10 @@ class Outgoing:
         counts[these] = runs
         control_lengths[these] = [CONTROL_SPACE if run > 1 else 0 for run in runs]
         self._segment_octets[these] = [lengths[start] for start in starts]
+        for start, run in zip(starts, runs, strict=True):
+            last = first + start + run - 1
+            self._wanted[first + start : last] = lengths[start]
+            self._wanted[last] = lengths[start + run - 1]
 
 
 def _send(descriptor: int, address: int, runs: list[int], lengths: list[int]) -> tuple[int, int, list[tuple[int, int]]]:
@@ -159,9 +163,7 @@ def runs_of(lengths: list[int]) -> list[int]:
     while start < count:
         length = lengths[start]
         most = min(_MOST_SEGMENTS, _MOST_OCTETS // length, count - start)
-        end = start + 1
-        while end < start + most and lengths[end] == length:
-            end += 1
+        end = run_end(lengths, start, start + most)
         if end < start + most and lengths[end] < length:
             end += 1  # the last one may be shorter
         runs.append(end - start)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from dataplane.batch import Batch
 from dataplane.esp.engine import EspEngine
 from dataplane.esp.events import Audited
+from dataplane.esp.layout import GREATEST_HEAD
 from dataplane.ike.nat import Endpoint
 from dataplane.wire.udp import IKE_PORT, KEEPALIVE, NATT_PORT, NON_ESP_MARKER
 from lab.errors import InputError
@@ -315,15 +316,15 @@ def _close(ports: Iterable[OuterPort], tunnels: Iterable[TunnelEnd]) -> None:
 
 
 def _work_space(slots: int, greatest: int) -> tuple[Batch, Batch, Batch]:
-    """Batches for packets of this length and what ESP adds to them."""
+    """A batch for packets of this length, with room around them for ESP's texts, and two for what ESP makes of them."""
     # An odd number of cache lines, so that the same column of consecutive slots does not fall on the same few sets.
-    size = (greatest + GREATEST_ESP_OVERHEAD + 63) // 64 * 64 | 64
-    return Batch(slots, size), Batch(slots, size), Batch(slots, size)
+    stride = (greatest + GREATEST_ESP_OVERHEAD + 63) // 64 * 64 | 64
+    return Batch(slots, stride - GREATEST_HEAD, headroom=GREATEST_HEAD), Batch(slots, stride), Batch(slots, stride)
 
 
 def _heads(batch: Batch) -> NDArray[np.uint32]:
     """The first 32 bits of every slot: an SPI, or the marker."""
-    return np.ndarray((batch.slots,), ">u4", batch.buffer, 0, (batch.size,))
+    return batch.column(">u4", 0)
 
 
 def _addresses(topology: Topology, node: str) -> list[IPv4Address | IPv6Address]:

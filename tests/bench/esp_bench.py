@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dataplane.batch import Batch
-from dataplane.esp.layout import Layout
+from dataplane.esp.layout import GREATEST_HEAD, Layout
 from dataplane.esp.open import opener
 from dataplane.esp.seal import sealer
 from dataplane.esp.shape import Shape
@@ -71,13 +71,14 @@ def engine(suite: EspSuite, octets: int) -> dict[str, float]:
     of = parameters(suite)
     a, b, c = sender(of), receiver(of), sender(of)
     packet = packet_of(octets)
-    clear, wire, back = Batch(PACKETS, 1500), Batch(PACKETS, 1600), Batch(PACKETS, 1600)
+    clear, back = (Batch(PACKETS, 1600, headroom=GREATEST_HEAD) for _ in range(2))
+    wire = Batch(PACKETS, 1600)
     for _ in range(PACKETS):
         clear.append(packet)
     shape = Shape.of(suite)
-    bare_wire, scratch = Batch(PACKETS, 1600), Batch(PACKETS, 1632)
-    seals = Layout(bare_wire, scratch, shape, shape.packet(octets), sealing=True)
-    opens = Layout(bare_wire, scratch, shape, shape.packet(octets), sealing=False)
+    bare_wire, bare_clear = Batch(PACKETS, 1600), Batch(PACKETS, 1600, headroom=GREATEST_HEAD)
+    seals = Layout(bare_wire, bare_clear, shape, shape.packet(octets), sealing=True)
+    opens = Layout(bare_wire, bare_clear, shape, shape.packet(octets), sealing=False)
     seal_run, open_run = sealer(suite, of.keys, os.urandom), opener(suite, of.keys)
     rows = slice(0, PACKETS)
     found = medians(
