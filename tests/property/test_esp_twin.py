@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataplane.esp.counters import DiscardReason
+from dataplane.esp.layout import GREATEST_HEAD
 from dataplane.esp.sa import greatest_sequence
 from dataplane.ipsec.suites import EspSuite
 from dataplane.ipsec.transforms import encryption
@@ -31,6 +32,7 @@ from tests.unit.dataplane.esp.peers import (
 from tests.unit.dataplane.esp.twin import Twin
 
 HALF = 2**32
+HEADROOMS = st.sampled_from([0, GREATEST_HEAD, 64])  # with it, texts lie where the IP packets do
 
 
 def packet_of(kind: str, body: bytes, label: int) -> bytes:
@@ -75,7 +77,8 @@ def test_the_twin_reads_every_packet(suite: EspSuite, sent: list[bytes], data: s
     of = parameters(suite)
     engine = sender(of, next_sequence=first)
     wire = empty(len(sent) + 3)
-    flights = engine.encapsulate(filled(sent), wire, NOW)
+    clear = filled(sent, headroom=data.draw(HEADROOMS), size=data.draw(st.sampled_from([max(map(len, sent)), 2048])))
+    flights = engine.encapsulate(clear, wire, NOW)
     assert [slot for flight in flights for slot in range(flight.first, flight.first + flight.count)] == list(
         range(len(sent))
     )
@@ -129,7 +132,7 @@ def test_both_discard_the_same(suite: EspSuite, sent: list[bytes], data: st.Data
         elif how != "drop":
             arriving.append(harmed(packet, how, rng))
     engine = receiver(of, window=window, next_sequence=first if first > HALF else 1)
-    wire, clear = filled(arriving, slots=len(arriving) + 1), empty(len(arriving) + 1)
+    wire, clear = filled(arriving, slots=len(arriving) + 1), empty(len(arriving) + 1, headroom=data.draw(HEADROOMS))
     engine.decapsulate(wire, clear, NOW)
     results = [twin.receive(packet) for packet in arriving]
     assert held(clear) == [result for result in results if isinstance(result, bytes)]
@@ -154,7 +157,7 @@ def test_both_judge_any_text_alike(suite: EspSuite, data: st.DataObject) -> None
         padding = data.draw(st.sampled_from([bytes(range(1, pad + 1)), bytes(pad)]))
         iv = os.urandom(encryption(suite.encryption).iv_octets)
         arriving.append(twin.seal(inner, number, iv=iv, tail=padding + bytes((stated, octet))))
-    clear = empty(len(arriving))
+    clear = empty(len(arriving), headroom=data.draw(HEADROOMS))
     engine.decapsulate(filled(arriving), clear, NOW)
     results = [twin.receive(packet) for packet in arriving]
     assert held(clear) == [result for result in results if isinstance(result, bytes)]

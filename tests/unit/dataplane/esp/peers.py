@@ -92,15 +92,15 @@ def events(engine: EspEngine) -> list[EspEvent]:
     return found
 
 
-def filled(packets: list[bytes], *, size: int = 2048, slots: int | None = None) -> Batch:
-    batch = Batch(slots or max(1, len(packets)), size)
+def filled(packets: list[bytes], *, size: int = 2048, slots: int | None = None, headroom: int = 0) -> Batch:
+    batch = Batch(slots or max(1, len(packets)), size, headroom=headroom)
     for packet in packets:
         batch.append(packet)
     return batch
 
 
-def empty(slots: int = 64, size: int = 2048) -> Batch:
-    return Batch(slots, size)
+def empty(slots: int = 64, size: int = 2048, *, headroom: int = 0) -> Batch:
+    return Batch(slots, size, headroom=headroom)
 
 
 def held(batch: Batch) -> list[bytes]:
