@@ -21,7 +21,7 @@ from lab.ports.checksum import complete
 from lab.ports.coalesce import coalesce
 from lab.ports.counters import PortCounters
 from lab.ports.headers import network_offset
-from lab.ports.superframe import SuperFrame
+from lab.ports.superframe import Cut, SuperFrame, write_headers
 
 # linux/if_tun.h
 _TUNSETIFF: Final = 0x400454CA
@@ -72,14 +72,16 @@ class TunTapPort:
     def receive(self, batch: Batch) -> int:
         """Fill the batch with frames that wait, super-frames cut into segments."""
         batch.clear()
+        cuts: list[Cut] = []
         if self._rest is not None:
-            self._cut(self._rest, batch)
+            self._cut(self._rest, batch, cuts)
         while self._rest is None and batch.count < batch.slots:
             try:
                 octets = os.readv(self._descriptor, self._buffers)
             except BlockingIOError:
                 break
-            self._take(octets, batch)
+            self._take(octets, batch, cuts)
+        write_headers(batch, cuts)
         self._counters.count_received(batch.count, sum(batch.lengths[: batch.count]))
         return batch.count
 
@@ -109,13 +111,13 @@ class TunTapPort:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _take(self, octets: int, batch: Batch) -> None:
-        """Bring what was read into the batch."""
+    def _take(self, octets: int, batch: Batch, cuts: list[Cut]) -> None:
+        """Bring what was read into the batch; what is cut from super-frames has no headers yet."""
         flags, kind, _, mss, start, offset = vnet.HEADER.unpack_from(self._octets)
         length = octets - vnet.OCTETS
         frame = self._view[vnet.OCTETS : octets]
         if kind != vnet.GSO_NONE:
-            self._take_whole(frame, kind, start, mss, batch)
+            self._take_whole(frame, kind, start, mss, batch, cuts)
             return
         if length > batch.size:
             self._counters.receive_errors += 1
@@ -129,7 +131,9 @@ class TunTapPort:
         batch.lengths[slot] = length
         batch.count = slot + 1
 
-    def _take_whole(self, frame: memoryview, kind: int, transport: int, mss: int, batch: Batch) -> None:
+    def _take_whole(
+        self, frame: memoryview, kind: int, transport: int, mss: int, batch: Batch, cuts: list[Cut]
+    ) -> None:
         """Bring a super-frame into the batch as segments."""
         network = network_offset(frame, len(frame)) if self._is_ethernet else 0
         try:
@@ -141,11 +145,11 @@ class TunTapPort:
         except WireError:
             self._counters.receive_errors += 1
             return
-        self._cut(whole, batch)
+        self._cut(whole, batch, cuts)
 
-    def _cut(self, whole: SuperFrame, batch: Batch) -> None:
+    def _cut(self, whole: SuperFrame, batch: Batch, cuts: list[Cut]) -> None:
         """Cut as many segments as the batch has room for; the rest is for the next one."""
-        whole.fill(batch)
+        cuts.append(whole.take(batch))
         self._rest = None if whole.is_done else whole
 
 

@@ -2,15 +2,19 @@
 
 The kernel hands over up to 64 KiB of one TCP connection under one set of headers, with the pseudo-header's sum in the
 checksum field. Every segment gets those headers, its own lengths, IPv4 identification, sequence number and flags, and
-real checksums. Many segments are made by columns, few one by one; both make the same octets.
+real checksums. Payloads are copied super-frame by super-frame, headers written for all at once: those of many segments
+by columns, of few one by one; both write the same octets.
 """
 
 from __future__ import annotations
 
+import itertools
 import struct
-from typing import Final, final
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dataplane.batch import Batch
 from dataplane.errors import WireError
@@ -30,6 +34,33 @@ _IPV4_FIELDS: Final = struct.Struct(">HHHH")
 _TCP_FIELDS: Final = struct.Struct(">IIBBHH")
 
 
+class Shape(NamedTuple):
+    """Where things are in the segments of a super-frame: where the IP header starts, where TCP's, where the payload.
+
+    A segment carries `mss` octets of payload, the last one maybe fewer.
+    """
+
+    is_ipv4: bool
+    network: int
+    transport: int
+    payload: int
+    mss: int
+
+    @property
+    def longest(self) -> int:
+        """The octets of a segment, as a frame."""
+        return self.payload + self.mss
+
+    @property
+    def length_at(self) -> int:
+        """Where the IP header tells a length."""
+        return self.network + (2 if self.is_ipv4 else 4)
+
+    def length_field(self, octets: int) -> int:
+        """What it tells, of a frame of so many octets."""
+        return octets - self.network - (0 if self.is_ipv4 else 40)
+
+
 @final
 class SuperFrame:
     """One super-frame on its way into batches, segment by segment.
@@ -39,9 +70,8 @@ class SuperFrame:
     """
 
     __slots__ = (
-        "_acknowledgement", "_fragment", "_frame", "_head", "_hop_limit", "_identification", "_is_ipv4", "_network_sum",
-        "_next", "_offset", "_pseudo_sum", "_sequence", "_tcp_flags", "_transport_sum", "_window", "count",
-        "header_octets", "mss", "network", "transport",
+        "_acknowledgement", "_fragment", "_frame", "_hop_limit", "_next", "_offset", "_window", "count",
+        "flags", "head", "identification", "network_sum", "sequence", "shape", "transport_sum",
     )  # fmt: skip
 
     def __init__(self, frame: memoryview, *, network: int, transport: int, mss: int) -> None:
@@ -56,28 +86,29 @@ class SuperFrame:
         version = frame[network] >> 4
         if version not in (4, 6) or (version == 6 and network + 40 > transport):
             raise WireError("a super-frame that is neither IPv4 nor IPv6")
-        header_octets = transport + (frame[transport + 12] >> 4) * 4  # RFC 9293 3.1: data offset
-        if not transport + 20 <= header_octets < length:
+        payload = transport + (frame[transport + 12] >> 4) * 4  # RFC 9293 3.1: data offset
+        if not transport + 20 <= payload < length:
             raise WireError("a super-frame without payload, or with an impossible data offset")
         self._frame = frame
-        self._is_ipv4 = version == 4
-        self.network, self.transport, self.mss, self.header_octets = network, transport, mss, header_octets
-        self.count = -(-(length - header_octets) // mss)
+        self.shape: Final = Shape(version == 4, network, transport, payload, mss)
+        self.count: Final = -(-(length - payload) // mss)
         self._next = 0
-        head = bytearray(frame[:header_octets])
-        self._head = head
+        head = bytearray(frame[:payload])
+        self.head: Final = head
         # The fields that differ from segment to segment: taken out of the common headers, and so out of their sums.
-        self._identification, self._fragment, self._hop_limit = _IPV4_FIELDS.unpack_from(head, network + 4)[:3]
+        self.identification, self._fragment, self._hop_limit = _IPV4_FIELDS.unpack_from(head, network + 4)[:3]
         tcp = _TCP_FIELDS.unpack_from(head, transport + 4)
-        self._sequence, self._acknowledgement, self._offset, self._tcp_flags, self._window, partial = tcp
+        self.sequence, self._acknowledgement, self._offset, self.flags, self._window, partial = tcp
         _TCP_FIELDS.pack_into(head, transport + 4, 0, self._acknowledgement, self._offset, 0, self._window, 0)
-        if self._is_ipv4:
+        if version == 4:
             _WORD.pack_into(head, network + 2, 0)
             _IPV4_FIELDS.pack_into(head, network + 4, 0, self._fragment, self._hop_limit, 0)
-        self._network_sum = ones_complement_sum(head[network:transport])
+        else:
+            _WORD.pack_into(head, network + 4, 0)
+        self.network_sum: Final = ones_complement_sum(head[network:transport])
         # What the kernel left in the checksum field is the pseudo-header's sum for the whole TCP length.
-        self._pseudo_sum = partial + 65535 - fold((length - transport >> 16) + (length - transport & 0xFFFF))
-        self._transport_sum = self._pseudo_sum + ones_complement_sum(head[transport:])
+        pseudo_sum = partial + 65535 - fold((length - transport >> 16) + (length - transport & 0xFFFF))
+        self.transport_sum: Final = pseudo_sum + ones_complement_sum(head[transport:])
 
     @property
     def is_done(self) -> bool:
@@ -87,133 +118,178 @@ class SuperFrame:
     @property
     def longest(self) -> int:
         """The octets of the longest segment, as a frame."""
-        return min(self.header_octets + self.mss, len(self._frame))
+        return min(self.shape.longest, len(self._frame))
 
     def fill(self, batch: Batch) -> int:
-        """Append the next segments, as many as there are free slots; give their count. Slots have room for `longest`.
+        """Take the next segments, as many as there are free slots, headers and all; give their count."""
+        cut = self.take(batch)
+        write_headers(batch, [cut])
+        return cut.segments
 
-        The slots' size is even, so that a row ends with a whole word.
+    def take(self, batch: Batch) -> Cut:
+        """Append the payloads of the next segments, as many as there are free slots, behind room for their headers.
+
+        Slots have room for `longest`; their size is even, so that a row ends with a whole word.
         """
-        segments = min(self.count - self._next, batch.slots - batch.count)
-        if segments >= BY_COLUMNS:
-            self._fill_by_columns(batch, segments)
+        slot, first, shape = batch.count, self._next, self.shape
+        cut = Cut(self, first, slot, min(self.count - first, batch.slots - slot))
+        mss, start, end = shape.mss, shape.payload, shape.longest
+        payload = self._frame[start + first * mss : start + (first + cut.segments) * mss]
+        whole = len(payload) // mss
+        if whole >= BY_COLUMNS:
+            rows = np.frombuffer(payload, np.uint8, whole * mss).reshape(whole, mss)
+            batch.rows[slot : slot + whole, start:end] = rows
         else:
-            self._fill_one_by_one(batch, segments)
-        self._next += segments
-        return segments
+            for index, view in enumerate(batch.views[slot : slot + whole]):
+                view[start:end] = payload[index * mss : (index + 1) * mss]
+        if whole < cut.segments:
+            rest = payload[whole * mss :]
+            batch.views[slot + whole][start : start + len(rest)] = rest
+        self._next = first + cut.segments
+        batch.count = cut.end
+        batch.lengths[slot : cut.end] = [end] * (cut.segments - 1) + [self.octets(self._next - 1)]
+        return cut
 
-    def _fill_one_by_one(self, batch: Batch, segments: int) -> None:
-        head, network, transport, header_octets = self._head, self.network, self.transport, self.header_octets
-        sums = self._copy_payloads(batch, segments)
-        index, slot = self._next, batch.count
-        for payload_sum in sums:
-            view = batch.views[slot]
-            octets = batch.lengths[slot] - network
-            view[:header_octets] = head
-            # A sum is never 0 here, so that its negative modulo 65535 is what `finish` makes of it.
-            if self._is_ipv4:
-                identification = (self._identification + index) & 0xFFFF
-                checksum = -(self._network_sum + octets + identification) % 65535
-                _WORD.pack_into(view, network + 2, octets)
-                _IPV4_FIELDS.pack_into(view, network + 4, identification, self._fragment, self._hop_limit, checksum)
-            else:
-                _WORD.pack_into(view, network + 4, octets - 40)
-            sequence = (self._sequence + index * self.mss) & 0xFFFFFFFF
-            flags = self._flags(index)
-            total = self._transport_sum + octets + network - transport + payload_sum
-            total += (sequence >> 16) + (sequence & 0xFFFF) + flags
-            _TCP_FIELDS.pack_into(
-                view, transport + 4,
-                sequence, self._acknowledgement, self._offset, flags, self._window, -total % 65535,
-            )  # fmt: skip
-            index += 1
-            slot += 1
-        batch.count = slot
+    def octets(self, index: int) -> int:
+        """How long a segment is, as a frame."""
+        return min(self.shape.longest, len(self._frame) - index * self.shape.mss)
 
-    def _flags(self, index: int) -> int:
+    def flags_of(self, index: int) -> int:
         """A segment's TCP flags: the end's on the last one, CWR on the first one (RFC 3168 6.1.2)."""
-        flags: int = self._tcp_flags
+        flags: int = self.flags
         if index + 1 < self.count:
             flags &= ~_LAST_ONLY
         return flags & ~_CWR if index else flags
 
-    def _copy_payloads(self, batch: Batch, segments: int) -> list[int]:
-        """Copy the payloads, each to its place, set the lengths, give the payloads' sums."""
-        frame, header_octets, mss, views = self._frame, self.header_octets, self.mss, batch.views
-        start = header_octets + self._next * mss
-        first = batch.count
-        for slot in range(first, first + segments):
-            payload = frame[start : start + mss]
-            batch.lengths[slot] = length = header_octets + len(payload)
-            views[slot][header_octets:length] = payload
-            start += mss
-        last = first + segments - 1
-        sums = []
-        if segments > 1:
-            # All payloads but the last one are equally long, so numpy's fixed cost is paid once.
-            rows = slice(first, last)
-            totals = row_sums(native_words(batch)[rows], header_octets, header_octets + mss)
-            if mss & 1:
-                totals += batch.rows[rows, header_octets + mss - 1] * np.uint32(swap(0x100))
-            sums = [swap(fold(total)) for total in totals.tolist()]
-        return [*sums, ones_complement_sum(views[last][header_octets : batch.lengths[last]])]
+    def write_header(self, view: memoryview, index: int, octets: int, payload_sum: int) -> None:
+        """Write the headers of one segment of so many octets, whose payload has this sum."""
+        is_ipv4, network, transport, payload, mss = self.shape
+        view[:payload] = self.head
+        _WORD.pack_into(view, self.shape.length_at, self.shape.length_field(octets))
+        # A sum is never 0 here, so that its negative modulo 65535 is what `finish` makes of it.
+        if is_ipv4:
+            identification = (self.identification + index) & 0xFFFF
+            checksum = -(self.network_sum + octets - network + identification) % 65535
+            _IPV4_FIELDS.pack_into(view, network + 4, identification, self._fragment, self._hop_limit, checksum)
+        sequence = (self.sequence + index * mss) & 0xFFFFFFFF
+        flags = self.flags_of(index)
+        total = self.transport_sum + octets - transport + payload_sum
+        total += (sequence >> 16) + (sequence & 0xFFFF) + flags
+        _TCP_FIELDS.pack_into(
+            view, transport + 4,
+            sequence, self._acknowledgement, self._offset, flags, self._window, -total % 65535,
+        )  # fmt: skip
 
-    def _fill_by_columns(self, batch: Batch, segments: int) -> None:
-        network, transport, first, slot = self.network, self.transport, self._next, batch.count
-        end = slot + segments
-        rows = slice(slot, end)
-        full, last = self._copy_octets(batch, rows)
-        flags = self._tcp_flags & _ON_ALL
-        more_at_first = self._flags(first) ^ flags
-        more_at_last = self._flags(first + segments - 1) ^ flags
 
-        sequences = _INDEX[first : first + segments] * np.uint32(self.mss) + np.uint32(self._sequence)
-        batch.column(">u4", transport + 4)[rows] = sequences
-        totals = in_network_order(row_sums(native_words(batch)[rows], self.header_octets, full + 1))
-        totals += sequences
-        totals += self._transport_sum + full - transport + flags
-        totals[0] += more_at_first
-        totals[-1] += more_at_last + last - full
-        batch.column(">u2", transport + 16)[rows] = -totals % 65535
-        batch.views[slot][transport + 13] |= more_at_first
-        batch.views[end - 1][transport + 13] |= more_at_last
+class Cut(NamedTuple):
+    """Segments of a super-frame, from `first` on, whose payloads lie in a batch's slots from `slot` on."""
 
-        if self._is_ipv4:
-            identifications = _INDEX[first : first + segments] + np.uint32(self._identification) & np.uint32(0xFFFF)
-            batch.column(">u2", network + 4)[rows] = identifications
-            totals = identifications.astype(np.int64)
-            totals += self._network_sum + full - network
-            totals[-1] += last - full
-            batch.column(">u2", network + 10)[rows] = -totals % 65535
-        if last != full:
-            _WORD.pack_into(batch.views[end - 1], network + (2 if self._is_ipv4 else 4), self._length_field(last))
-        batch.lengths[rows] = [full] * (segments - 1) + [last]
-        batch.count = end
+    whole: SuperFrame
+    first: int
+    slot: int
+    segments: int
 
-    def _length_field(self, octets: int) -> int:
-        """What the IP header of a segment of so many octets, as a frame, tells as its length."""
-        return octets - self.network - (0 if self._is_ipv4 else 40)
+    @property
+    def end(self) -> int:
+        """The slot behind the last one."""
+        return self.slot + self.segments
 
-    def _copy_octets(self, batch: Batch, slots: slice) -> tuple[int, int]:
-        """Copy headers and payloads, with zeros up to the next whole word; give all segments' and the last's length.
 
-        In the headers are the length and the flags that all have, or all but the first and the last.
-        """
-        header_octets, mss, rows, segments = self.header_octets, self.mss, batch.rows[slots], slots.stop - slots.start
-        full = header_octets + mss
-        payload = self._frame[header_octets + self._next * mss : header_octets + (self._next + segments) * mss]
-        whole = len(payload) // mss
-        head = bytearray(self._head)
-        _WORD.pack_into(head, self.network + (2 if self._is_ipv4 else 4), self._length_field(full))
-        head[self.transport + 13] = self._tcp_flags & _ON_ALL
-        rows[:, :header_octets] = np.frombuffer(head, np.uint8)
-        rows[:whole, header_octets:full] = np.frombuffer(payload, np.uint8, whole * mss).reshape(whole, mss)
-        if full & 1:
-            rows[:, full] = 0
-        if whole == segments:
-            return full, full
-        rest = payload[whole * mss :]
-        last = header_octets + len(rest)
-        rows[-1, last:full] = 0
-        batch.views[slots.start + whole][header_octets:last] = rest
-        return full, last
+def write_headers(batch: Batch, cuts: Iterable[Cut]) -> None:
+    """Write the headers of segments whose payloads are in place."""
+    for _, alike in itertools.groupby(_with_places(cuts), lambda each: each[:2]):
+        run = [cut for _, _, cut in alike]
+        if run[-1].end - run[0].slot >= BY_COLUMNS:
+            _write_by_columns(batch, run)
+        else:
+            _write_one_by_one(batch, run)
+
+
+def _with_places(cuts: Iterable[Cut]) -> Iterator[tuple[Shape, int, Cut]]:
+    """Cuts with what those have in common whose headers can be written at once: their shape, and no gap between."""
+    gaps = end = 0
+    for cut in cuts:
+        gaps += cut.slot - end
+        end = cut.end
+        yield cut.whole.shape, gaps, cut
+
+
+def _write_one_by_one(batch: Batch, cuts: list[Cut]) -> None:
+    for whole, first, slot, count in cuts:
+        sums = _payload_sums(batch, whole.shape, slice(slot, slot + count))
+        for index, payload_sum in enumerate(sums):
+            octets = batch.lengths[slot + index]
+            whole.write_header(batch.views[slot + index], first + index, octets, payload_sum)
+
+
+def _payload_sums(batch: Batch, shape: Shape, slots: slice) -> list[int]:
+    """The sums of payloads that are in place."""
+    last = slots.stop - 1
+    sums = []
+    if last > slots.start:
+        # All payloads but the last one are equally long, so numpy's fixed cost is paid once.
+        rows = slice(slots.start, last)
+        totals = row_sums(native_words(batch)[rows], shape.payload, shape.longest)
+        if shape.mss & 1:
+            totals += batch.rows[rows, shape.longest - 1] * np.uint32(swap(0x100))
+        sums = [swap(fold(total)) for total in totals.tolist()]
+    return [*sums, ones_complement_sum(batch.views[last][shape.payload : batch.lengths[last]])]
+
+
+def _write_by_columns(batch: Batch, cuts: list[Cut]) -> None:
+    shape = cuts[0].whole.shape
+    is_ipv4, network, transport, payload, mss = shape
+    full, counts = shape.longest, [cut.segments for cut in cuts]
+    rows = slice(cuts[0].slot, cuts[-1].end)
+
+    def each(values: list[int]) -> NDArray[np.int64]:
+        """What every super-frame has, for each of its segments."""
+        return np.repeat(np.array(values, np.int64), counts)
+
+    heads = b"".join(_common_head(cut.whole) for cut in cuts)
+    batch.rows[rows, :payload] = np.repeat(np.frombuffer(heads, np.uint8).reshape(-1, payload), counts, axis=0)
+    # Zeros behind a payload let it end with a whole word, and be as long as the others.
+    if full & 1:
+        batch.rows[rows, full] = 0
+    for cut in cuts:
+        batch.rows[cut.end - 1, batch.lengths[cut.end - 1] : full] = 0
+
+    indexes = np.concatenate([_INDEX[cut.first : cut.first + cut.segments] for cut in cuts])
+    sequences = (indexes * mss + each([cut.whole.sequence for cut in cuts])) & 0xFFFFFFFF
+    batch.column(">u4", transport + 4)[rows] = sequences
+    totals = in_network_order(row_sums(native_words(batch)[rows], payload, full + 1))
+    totals += sequences
+    totals += each([cut.whole.transport_sum + full - transport + (cut.whole.flags & _ON_ALL) for cut in cuts])
+    headers = totals
+    if is_ipv4:
+        headers = (indexes + each([cut.whole.identification for cut in cuts])) & 0xFFFF
+        batch.column(">u2", network + 4)[rows] = headers
+        headers += each([cut.whole.network_sum + full - network for cut in cuts])
+    for cut in cuts:
+        _adjust_ends(batch, cut, totals, headers, rows.start)
+    batch.column(">u2", transport + 16)[rows] = -totals % 65535
+    if is_ipv4:
+        batch.column(">u2", network + 10)[rows] = -headers % 65535
+
+
+def _common_head(whole: SuperFrame) -> bytearray:
+    """The headers with the length and the flags that all segments have, or all but the first and the last."""
+    head, shape = bytearray(whole.head), whole.shape
+    _WORD.pack_into(head, shape.length_at, shape.length_field(shape.longest))
+    head[shape.transport + 13] = whole.flags & _ON_ALL
+    return head
+
+
+def _adjust_ends(batch: Batch, cut: Cut, totals: NDArray[np.int64], headers: NDArray[np.int64], start: int) -> None:
+    """Give the first and the last segment what they alone have: flags, and a length; and the sums their due."""
+    whole, shape = cut.whole, cut.whole.shape
+    at, last = shape.transport + 13, cut.end - 1
+    for slot, index in ((cut.slot, cut.first), (last, cut.first + cut.segments - 1)):
+        if more := whole.flags_of(index) & ~batch.views[slot][at]:
+            batch.views[slot][at] |= more
+            totals[slot - start] += more
+    if less := shape.longest - batch.lengths[last]:
+        _WORD.pack_into(batch.views[last], shape.length_at, shape.length_field(batch.lengths[last]))
+        totals[last - start] -= less
+        if shape.is_ipv4:
+            headers[last - start] -= less
