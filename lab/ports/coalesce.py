@@ -10,6 +10,7 @@ segment; both find the same.
 from __future__ import annotations
 
 import struct
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -35,8 +36,6 @@ Gather = list[bytes | bytearray | memoryview]
 
 # From so many segments on, columns are cheaper than one look at each, and one block than a buffer for each.
 BY_COLUMNS: Final = 12
-
-_INDEX: Final = np.arange(1 << 16, dtype=np.uint32)
 _ACK, _PSH = 0x10, 0x08
 _DONT_FRAGMENT: Final = 0x40
 
@@ -72,6 +71,7 @@ def coalesce(batch: Batch, *, is_ethernet: bool = True) -> Iterator[Write]:
     Without `is_ethernet` the batch holds IP packets, not frames.
     """
     lengths, views, count = batch.lengths, batch.views, batch.count
+    stretches: dict[_Layout, _Stretch | None] = {}
     index = 0
     while index < count:
         end = index + 1
@@ -80,7 +80,10 @@ def coalesce(batch: Batch, *, is_ethernet: bool = True) -> Iterator[Write]:
         if end < count and lengths[end] <= length:
             layout = _layout(view, length, is_ethernet)
             if layout is not None:
-                end = _run_end(batch, index, layout)
+                stretch = stretches.get(layout)
+                if stretch is None or index >= stretch.end:
+                    stretch = stretches[layout] = _stretch(batch, index, layout)
+                end = _run_end(batch, index, layout, stretch)
                 if end - index > 1:
                     yield Write(_merge(batch, index, end, layout), end - index)
                     index = end
@@ -140,8 +143,44 @@ def _column_mask(layout: _Layout) -> NDArray[np.uint8]:
     return np.frombuffer(bytes(mask), np.uint8)
 
 
-def _run_end(batch: Batch, start: int, layout: _Layout) -> int:
-    """The index after the last segment of the run that begins at `start`."""
+class _Stretch(NamedTuple):
+    """Many equally long neighbours up to `end`, as segments of one layout, all looked at once.
+
+    `breaks` are the indexes of those that do not go on where the one before ends, `wrong` of those with a wrong
+    checksum. Both have `end` at their end.
+    """
+
+    end: int
+    breaks: list[int]
+    wrong: list[int]
+
+
+def _stretch(batch: Batch, start: int, layout: _Layout) -> _Stretch | None:
+    """What is to be known of the neighbours that are as long as the segment at `start`; None when there are few."""
+    end = run_end(batch.lengths, start, batch.count)
+    if end - start < BY_COLUMNS:
+        return None
+    payload = layout.payload
+    heads = batch.rows[start:end, :payload] & _column_mask(layout)
+    sequences = batch.column(">u4", layout.transport + 4)[start:end].astype(np.uint32)
+    mss = np.uint32(batch.lengths[start] - payload)
+    breaks = sequences[1:] - sequences[:-1] != mss
+    octets = heads.tobytes()
+    if octets != octets[:payload] * (end - start):
+        breaks |= (heads[1:] != heads[:-1]).any(axis=1)
+    wrong = _wrong_checksums(batch, start, end, layout)
+    return _Stretch(end, _places(breaks, start + 1, end), _places(wrong, start, end))
+
+
+def _places(flags: NDArray[np.bool_], start: int, end: int) -> list[int]:
+    """The indexes of the flags that are set, of which the first stands for `start`; and `end`."""
+    places: list[int] = (np.flatnonzero(flags) + start).tolist() if np.count_nonzero(flags) else []
+    places.append(end)
+    return places
+
+
+def _run_end(batch: Batch, start: int, layout: _Layout, stretch: _Stretch | None) -> int:
+    """The index after the last segment of the run that begins at `start`, in that stretch if it is in one."""
     views, lengths, payload = batch.views, batch.lengths, layout.payload
     first, length = views[start], lengths[start]
     mss = length - payload
@@ -152,12 +191,12 @@ def _run_end(batch: Batch, start: int, layout: _Layout) -> int:
     limit = min(batch.count, start + most)
     if first[layout.transport + 13] & _PSH or limit <= start + 1:
         return start + 1
-    equal = run_end(lengths, start, limit)
-    if equal - start >= BY_COLUMNS:
-        end = _alike_by_columns(batch, start, equal, layout, sequence)
+    if stretch is None:
+        end = _alike(batch, start, run_end(lengths, start, limit), layout)
+        good = start + _places(_wrong_checksums(batch, start, end, layout), 0, end - start)[0]
     else:
-        end = _alike_one_by_one(batch, start, equal, layout)
-    good = _good_checksums(batch, start, end, layout)
+        end = min(limit, stretch.breaks[bisect_right(stretch.breaks, start)])
+        good = min(end, stretch.wrong[bisect_left(stretch.wrong, start)])
     if good < end:
         return max(good, start + 1)
     return end + 1 if end < limit and _is_last(batch, start, end, layout) else end
@@ -170,7 +209,7 @@ def _expected(batch: Batch, start: int, index: int, layout: _Layout) -> int:
     return first + (index - start) * step
 
 
-def _alike_one_by_one(batch: Batch, start: int, end: int, layout: _Layout) -> int:
+def _alike(batch: Batch, start: int, end: int, layout: _Layout) -> int:
     """The index of the first of these equally long segments that does not go on where the one before ends."""
     views, payload, mask = batch.views, layout.payload, _mask(layout)
     expected = _expected(batch, start, start, layout)
@@ -180,20 +219,6 @@ def _alike_one_by_one(batch: Batch, start: int, end: int, layout: _Layout) -> in
         if _from_bytes(views[index][:payload], "big") & mask != expected:
             return index
     return end
-
-
-def _alike_by_columns(batch: Batch, start: int, end: int, layout: _Layout, sequence: int) -> int:
-    """The same."""
-    payload, count = layout.payload, end - start
-    heads = (batch.rows[start:end, :payload] & _column_mask(layout)).tobytes()
-    same = count
-    if heads != heads[:payload] * count:
-        same = 1
-        while heads[same * payload : (same + 1) * payload] == heads[:payload]:
-            same += 1
-    mss = np.uint32(batch.lengths[start] - payload)
-    sequences = batch.column(">u4", layout.transport + 4)[start : start + same]
-    return start + _first(sequences != _INDEX[:same] * mss + np.uint32(sequence))
 
 
 def _is_last(batch: Batch, start: int, index: int, layout: _Layout) -> bool:
@@ -206,8 +231,8 @@ def _is_last(batch: Batch, start: int, index: int, layout: _Layout) -> bool:
     return same and _is_sound(view, length, layout)
 
 
-def _good_checksums(batch: Batch, start: int, end: int, layout: _Layout) -> int:
-    """The index of the first of these equally long segments that has a wrong checksum; `end` when all are right.
+def _wrong_checksums(batch: Batch, start: int, end: int, layout: _Layout) -> NDArray[np.bool_]:
+    """For each of these equally long segments, whether a checksum is wrong.
 
     With its checksum, and for TCP with the pseudo-header, everything adds up to a multiple of 65535 other than 0.
     """
@@ -219,12 +244,8 @@ def _good_checksums(batch: Batch, start: int, end: int, layout: _Layout) -> int:
     wrong = totals % np.uint32(65535)
     if layout.is_ipv4:
         wrong |= row_sums(words, layout.network, layout.transport) % np.uint32(65535)
-    return start + _first(wrong != 0)
-
-
-def _first(flags: NDArray[np.bool_]) -> int:
-    """The index of the first flag that is set; their count when none is."""
-    return int(flags.argmax()) if np.count_nonzero(flags) else len(flags)
+    is_wrong: NDArray[np.bool_] = wrong != 0
+    return is_wrong
 
 
 def _is_sound(view: memoryview, length: int, layout: _Layout) -> bool:

@@ -23,7 +23,7 @@ from lab.ports.checksum import fold, in_network_order, native_words, ones_comple
 # By columns, one segment costs about as much as thirty do: below this many, one by one is cheaper.
 BY_COLUMNS: Final = 12
 
-_INDEX: Final = np.arange(65536, dtype=np.uint32)
+_INDEX: Final = np.arange(65536, dtype=np.int64)
 _FIN, _PSH, _CWR = 0x01, 0x08, 0x80
 _LAST_ONLY: Final = _FIN | _PSH
 _ON_ALL: Final = 0xFF & ~_LAST_ONLY & ~_CWR
@@ -243,11 +243,12 @@ def _write_by_columns(batch: Batch, cuts: list[Cut]) -> None:
     rows = slice(cuts[0].slot, cuts[-1].end)
 
     def each(values: list[int]) -> NDArray[np.int64]:
-        """What every super-frame has, for each of its segments."""
-        return np.repeat(np.array(values, np.int64), counts)
+        """What every super-frame has, for each of its segments; of a single one, for all of them."""
+        column = np.array(values, np.int64)
+        return column if len(values) == 1 else np.repeat(column, counts)
 
-    heads = b"".join(_common_head(cut.whole) for cut in cuts)
-    batch.rows[rows, :payload] = np.repeat(np.frombuffer(heads, np.uint8).reshape(-1, payload), counts, axis=0)
+    for cut in cuts:
+        batch.rows[cut.slot : cut.end, :payload] = np.frombuffer(_common_head(cut.whole), np.uint8)
     # Zeros behind a payload let it end with a whole word, and be as long as the others.
     if full & 1:
         batch.rows[rows, full] = 0
