@@ -40,7 +40,7 @@ from lab.ports.port import Port
 
 # Enough messages of packets to make the fixed cost of a turn small, few enough to stay in the processor's cache; and
 # fewer where a size lets only so much through, so that traffic is not all bursts and pauses.
-_MESSAGES: Final = 8
+_MESSAGES: Final = 16
 _MESSAGES_OF_A_SIZE: Final = 2
 _LEAST_SLOTS: Final = 16
 _MOST_BATCHES: Final = 256  # that wait at a port: more than its socket's buffer holds
