@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
 from lab.capture import keylog
@@ -17,7 +17,7 @@ from lab.holder.failure import failure
 from lab.holder.main import begin
 from lab.holder.order import Order
 from lab.host.channel import Channel
-from lab.host.processes import fork, kill
+from lab.host.processes import fork, interrupts_held, kill
 from lab.host.programs import check_programs
 from lab.host.state import LabFolder
 from lab.model.topology import Topology
@@ -72,7 +72,10 @@ def launch(
     Raises:
         WireproofError: why it cannot.
     """
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(_remove, folder)
+        letting_go = undo.enter_context(contextlib.ExitStack())
+        letting_go.callback(os.close, lock)
         check_programs(topology)
         for path in (folder.captures, folder.logs):
             path.mkdir(mode=0o700)
@@ -81,15 +84,8 @@ def launch(
         order = _order(topology, folder, wishes or Wishes())
         if order.secrets:
             progress("secrets", time.monotonic() - began)
-    except BaseException:
-        folder.remove()
-        os.close(lock)
-        raise
-    try:
-        _launch(order, lock, progress, warn)
-    except BaseException:
-        _remove(folder)
-        raise
+        _launch(order, lock, letting_go, progress, warn)
+        undo.pop_all()
 
 
 def _order(topology: Topology, folder: LabFolder, wishes: Wishes) -> Order:
@@ -106,25 +102,37 @@ def _order(topology: Topology, folder: LabFolder, wishes: Wishes) -> Order:
     return Order(folder=folder, topology=topology, plan=rest, secrets=opened)
 
 
-def _launch(order: Order, lock: int, progress: Progress, warn: Warn) -> None:
-    ours, theirs = Channel.pair()
+def _launch(order: Order, lock: int, letting_go: contextlib.ExitStack, progress: Progress, warn: Warn) -> None:
+    """Fork the holder, which keeps the lock, let go of it, and listen until the lab is up."""
+    # An interrupt while process 1 is made, and nobody knows of it yet, would leave a lab that nobody ends.
+    with interrupts_held() as let_through:
+        ours, theirs = Channel.pair()
+        try:
+            child = _fork(order, lock, theirs)
+        finally:
+            letting_go.close()
+            theirs.close()
+        processes = [os.pidfd_open(child)]
+        try:
+            let_through()
+            _listen(ours, order.folder, progress, warn, processes)
+        except BaseException:
+            for process in processes:
+                kill(process)
+            raise
+        finally:
+            os.waitpid(child, 0)
+            for process in processes:
+                os.close(process)
+            ours.close()
+
+
+def _fork(order: Order, lock: int, theirs: Channel) -> int:
     log = os.open(order.folder.log("holder"), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    child = fork(functools.partial(begin, order, lock, theirs), keep=(lock, theirs.fileno()), output=log)
-    for descriptor in (log, lock):
-        os.close(descriptor)
-    theirs.close()
-    processes = [os.pidfd_open(child)]
     try:
-        _listen(ours, order.folder, progress, warn, processes)
-    except BaseException:
-        for process in processes:
-            kill(process)
-        raise
+        return fork(functools.partial(begin, order, lock, theirs), keep=(lock, theirs.fileno()), output=log)
     finally:
-        os.waitpid(child, 0)
-        for process in processes:
-            os.close(process)
-        ours.close()
+        os.close(log)
 
 
 def _listen(ours: Channel, folder: LabFolder, progress: Progress, warn: Warn, processes: list[int]) -> None:
@@ -136,7 +144,7 @@ def _listen(ours: Channel, folder: LabFolder, progress: Progress, warn: Warn, pr
             raise WireproofError(f"process 1 ended before the lab was up{_last_words(folder)}") from None
         match message:
             case {"type": "holder", "pid": int(pid)}:
-                with suppress(ProcessLookupError):  # then its end is what we hear next
+                with contextlib.suppress(ProcessLookupError):  # then its end is what we hear next
                     processes.append(os.pidfd_open(pid))
             case {"type": "phase", "name": str(name), "seconds": float(seconds)}:
                 progress(name, seconds)

@@ -1,8 +1,10 @@
 """TUN to TUN through two IPsec gateways over a veth wire, by iperf3 TCP, beside strongSwan with its ESP in user space.
 
-The wire carries single packets with checksums filled in, as in a lab; inner packets have 1,400 octets. Anti-replay,
-selectors, lifetimes and counters are on. Everything runs in namespaces of its own, gone after the run. Kinds take
-turns, so that a slow moment of the machine hits all alike; figures are medians, ratios those of the same run.
+The wire carries single packets with checksums filled in, as in a lab; the kernel merges them where they have arrived
+and nobody captures. Inner packets have 1,400 octets. Anti-replay, selectors, lifetimes and counters are on. strongSwan
+has OpenSSL's ciphers: with its own it is half as fast under CBC, and a tenth under GCM. Everything runs in namespaces
+of its own, gone after the run. Kinds take turns, so that a slow moment of the machine hits all alike; figures are
+medians, ratios those of the same run.
 """
 
 from __future__ import annotations
