@@ -248,9 +248,11 @@ def _tun(device: str) -> Made:
 
 def _start(command: tuple[str, ...], environment: dict[str, str], output: str) -> Made:
     with Path(output).open("ab") as file:
+        # Each has a session of its own, as daemons and terminals have: Linux divides processors among sessions first.
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, env=os.environ | environment
-        )
+            command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, env=os.environ | environment,
+            start_new_session=True,
+        )  # fmt: skip
     _commands[process.pid] = process
     return process.pid, (os.pidfd_open(process.pid),)
 

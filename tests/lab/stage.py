@@ -160,11 +160,15 @@ class Stage:
         raise AssertionError(f"{node} does not say it")
 
     def run(self, node: str, *command: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-        """Run a command at a node."""
+        """Run a command at a node, in a session of its own, as a lab's user does: the drivers share one."""
         with self.places[node].visit(self.home):
-            return subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout)
+            return subprocess.run(
+                command, capture_output=True, text=True, check=False, timeout=timeout, start_new_session=True
+            )
 
     def start(self, node: str, *command: str) -> subprocess.Popen[str]:
-        """Start a command at a node."""
+        """Start a command at a node, in a session of its own, too."""
         with self.places[node].visit(self.home):
-            return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            return subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+            )
