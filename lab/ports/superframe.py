@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataplane.batch import Batch
-from dataplane.errors import WireError
+from dataplane.errors import LocalError, WireError
 from lab.ports.checksum import fold, in_network_order, native_words, ones_complement_sum, row_sums, swap
 
 # By columns, one segment costs about as much as thirty do: below this many, one by one is cheaper.
@@ -130,8 +130,13 @@ class SuperFrame:
         """Append the payloads of the next segments, as many as there are free slots, behind room for their headers.
 
         Slots have room for `longest`; their size is even, so that a row ends with a whole word.
+
+        Raises:
+            LocalError: there is no segment left, or no slot.
         """
         slot, first, shape = batch.count, self._next, self.shape
+        if first == self.count or slot == batch.slots:
+            raise LocalError(f"{self.count - first} segments are left, and {batch.slots - slot} slots free")
         cut = Cut(self, first, slot, min(self.count - first, batch.slots - slot))
         mss, start, end = shape.mss, shape.payload, shape.longest
         payload = self._frame[start + first * mss : start + (first + cut.segments) * mss]

@@ -32,6 +32,7 @@ def main() -> int:
 
 def measure(bench: Bench) -> int:
     taken: dict[str, list[float]] = {"link up to secured": [], "fresh SAK in use": [], "new CAK, Azure's way": []}
+    print(f"{ROUNDS} rounds, of about ten seconds each", flush=True)
     for _ in range(ROUNDS):
         taken["fresh SAK in use"].append(seconds(bench, "--rekey"))
         taken["new CAK, Azure's way"].append(seconds(bench))

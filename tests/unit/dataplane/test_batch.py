@@ -19,6 +19,30 @@ def test_frames_come_back_in_order_and_all_three_views_show_the_same_octets() ->
     assert bytes(batch.views[1][:6]) == b"Twotwo"
 
 
+def test_headroom_lies_before_each_slot_and_is_nobodys() -> None:
+    batch = Batch(slots=3, size=8, headroom=4)
+    batch.append(b"abcdefgh")
+    batch.append(b"ijkl")
+    assert batch.stride == 12
+    assert bytes(batch.buffer[4:12]) == b"abcdefgh"
+    assert bytes(batch.buffer[12:20]) == bytes(4) + b"ijkl"
+    assert batch.rows.shape == (3, 8)
+    assert bytes(batch.rows[1, :4]) == b"ijkl"
+    with pytest.raises(LocalError):
+        Batch(slots=1, size=8, headroom=-1)
+
+
+def test_a_column_is_a_field_of_every_slot_and_made_once() -> None:
+    batch = Batch(slots=2, size=8, headroom=4)
+    batch.append(b"\x00\x01\x02\x03")
+    batch.append(b"\x04\x05\x06\x07")
+    column = batch.column(">u2", 1)
+    assert column.tolist() == [0x0102, 0x0506]
+    column[1] = 0xAABB
+    assert bytes(batch[1]) == b"\x04\xaa\xbb\x07"
+    assert batch.column(">u2", 1) is column
+
+
 def test_a_cleared_batch_is_empty_and_usable_again() -> None:
     batch = Batch(slots=1, size=4)
     batch.append(b"abcd")

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataplane.batch import Batch
+from lab.ports import coalesce as coalescing
 from lab.ports import vnet
 from lab.ports.coalesce import coalesce
 from lab.ports.superframe import SuperFrame
@@ -73,6 +74,46 @@ def test_connections_in_turn_are_not_mixed_up() -> None:
     other = replace(Tcp(), ports=b"\1\2\3\4", payload=payload(4 * 1000)).segments(1000)
     writes = written([*one, *other, b"\xff" * 60, *one])
     assert [len(cut_again(write)) for write in writes] == [5, 4, 1, 5]
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> list[bytes]:
+    """Stretches of segments of connections in turn, here and there with something that ends a run."""
+    frames: list[bytes] = []
+    for _ in range(draw(st.integers(1, 4))):
+        tcp = replace(
+            draw(st.sampled_from([Tcp(), IPV6, TAGGED, replace(Tcp(), options=b"")])),
+            sequence=draw(st.sampled_from([1, 2**32 - 5000, 77])),
+            payload=payload(draw(st.sampled_from([900, 2300, 3000]))),
+            flags=draw(st.sampled_from([0x10, 0x18, 0x11])),
+        )
+        frames += tcp.segments(100)
+    for place in draw(st.lists(st.integers(0, len(frames) - 1), max_size=4)):
+        how = draw(st.sampled_from(["flip", "drop", "repeat", "odd"]))
+        if how == "flip":
+            octet = draw(st.integers(0, len(frames[place]) - 1))
+            changed = bytearray(frames[place])
+            changed[octet] ^= 1 << draw(st.integers(0, 7))
+            frames[place] = bytes(changed)
+        elif how == "repeat":
+            frames.insert(place, frames[place])
+        elif how == "odd":
+            frames.insert(place, bytes(len(frames[place])))
+        elif len(frames) > 1:
+            del frames[place]
+            frames.append(b"filler")
+    return frames
+
+
+@settings(deadline=None, max_examples=150)
+@given(frames=streams())
+def test_columns_and_single_looks_find_the_same(frames: list[bytes]) -> None:
+    found = []
+    for threshold in (2, 12, 10_000):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(coalescing, "BY_COLUMNS", threshold)
+            found.append(written(frames))
+    assert found[0] == found[1] == found[2]
 
 
 DATA = replace(Tcp(), payload=payload(1000))

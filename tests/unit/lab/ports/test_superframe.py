@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataplane.batch import Batch
-from dataplane.errors import WireError
+from dataplane.errors import LocalError, WireError
 from lab.ports import superframe
-from lab.ports.superframe import BY_COLUMNS, SuperFrame
+from lab.ports.superframe import BY_COLUMNS, SuperFrame, write_headers
 from tests.unit.lab.ports.slow import KINDS, Tcp, payload
 
 
@@ -77,6 +77,25 @@ def test_segments_are_appended_behind_what_the_batch_holds() -> None:
     batch.append(b"first")
     whole(tcp, 1448).fill(batch)
     assert [bytes(frame) for frame in batch] == [b"first", *tcp.segments(1448)]
+
+
+def test_headers_of_several_super_frames_are_written_at_once() -> None:
+    """Of one connection or of others, with frames between them, and the last one in part."""
+    long, short = replace(Tcp(), payload=payload(20 * 1000 - 7), flags=0x98), replace(Tcp(), payload=payload(3000))
+    other = replace(KINDS["ipv6"], payload=payload(15 * 1000))
+    batch, cuts, expected = Batch(70, 2048), [], []
+    for tcp in (long, long, short, None, long, other):
+        if tcp is None:
+            batch.append(b"between")
+            expected.append(b"between")
+        else:
+            cuts.append(whole(tcp, 1000).take(batch))
+            expected += tcp.segments(1000)
+    write_headers(batch, cuts)
+    assert cuts[-1].segments == 6
+    assert [bytes(frame) for frame in batch] == expected[:70]
+    with pytest.raises(LocalError):
+        whole(short, 1000).take(batch)
 
 
 def test_it_says_how_long_its_longest_segment_is() -> None:
