@@ -3,6 +3,9 @@
 A slot of a clear batch holds one IP packet. A slot of a wire batch holds one ESP packet from its SPI on, which is the
 payload of UDP port 4500 or of IP protocol 50: outer headers are the caller's, who sends through a socket that writes
 them. What goes into them comes with each `Flight`.
+
+A clear batch with a headroom of `layout.GREATEST_HEAD`, and slots that are longer than its packets by the padding and
+trailer, spares a copy: what lies around its packets is then written over.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ CONTROL_SPACE: Final = 24
 SOL_UDP: Final = 17
 _UDP_GRO: Final = 104
 _CONTROL_HEADER: Final = 16
-_LEVEL_WORD = 8 // 4  # of struct cmsghdr
+_LEVEL_WORD: Final = 8 // 4  # of struct cmsghdr
 
 _IPV4_OCTETS: Final = 20
 _MOST_MESSAGES: Final = 128
