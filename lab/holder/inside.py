@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from lab.errors import CheckFailedError, ExitCode, WireproofError
 from lab.holder.client import Client
 from lab.holder.failure import failure
-from lab.host.entering import Entrance
+from lab.host.entering import Entrance, fork_inside
 from lab.host.processes import fork
 
 Work = Callable[[Entrance], object]
@@ -70,7 +70,10 @@ def _answer(client: Client, pipe: BinaryIO) -> Any:
 def _outside(entrance: Entrance, work: Work, writing: int) -> None:
     """Fork once more, because only a child is in the lab's PID namespace, and ends with it."""
     entrance.enter()
-    child = os.fork()
+    try:
+        child = fork_inside()
+    except CheckFailedError:
+        return  # without an answer, whoever waits for it says so
     if child:
         os.close(writing)
         os.waitpid(child, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
+from lab.errors import CheckFailedError
 from lab.host.isolation import show_own_devices
 from lab.host.namespaces import Kind, Place, enter, is_own
 
@@ -52,6 +54,20 @@ class Entrance:
             os.chdir(folder)
 
 
+def fork_inside() -> int:
+    """Fork a child into the PID namespace that this process has entered.
+
+    Raises:
+        CheckFailedError: the lab has ended: where there is no process 1 any more, there can be no new one.
+    """
+    try:
+        return os.fork()
+    except OSError as error:
+        if error.errno == errno.ENOMEM:  # pid_namespaces(7)
+            raise CheckFailedError("the lab ended meanwhile") from None
+        raise
+
+
 def run_command(entrance: Entrance, node: str, command: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a command in a node and give its exit code, as a shell would. This process is in the lab afterwards.
 
@@ -61,7 +77,7 @@ def run_command(entrance: Entrance, node: str, command: Sequence[str], environme
     entrance.nodes[node].enter()
     # Not where others of our group use it, too, as in `exec ... | less`.
     has_terminal = os.isatty(0) and os.isatty(1) and os.tcgetpgrp(0) == os.getpgrp()
-    child = os.fork()
+    child = fork_inside()
     if child == 0:
         if has_terminal:
             _lead()

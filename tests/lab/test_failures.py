@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -14,17 +15,20 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import InputError, MachineError, WireproofError
+from lab.errors import CheckFailedError, InputError, MachineError, WireproofError
 from lab.holder.launch import claim, launch
+from lab.host.entering import fork_inside
 from lab.host.state import LabFolder
 from lab.model.topology import Topology
 from lab.nodes import driver
 from lab.topology.load import load
 from tests.lab.conftest import ROOT, Bench
+from tests.lab.isolated import isolated
 from tests.lab.topologies import chain
 
 pytestmark = pytest.mark.lab
 
+CLONE_NEWPID = 0x20000000
 DIRECT = ROOT / "topologies" / "expressroute-direct.yaml"
 
 
@@ -156,3 +160,21 @@ def test_a_state_folder_below_run_stays_reachable() -> None:
             bench.ok("down")
         assert (bench.folder() / "events.jsonl").read_text().count("\n") == 3
         assert bench.processes() == {}
+
+
+def forked_where_process_1_has_gone() -> str:
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.unshare(CLONE_NEWPID) == 0, os.strerror(ctypes.get_errno())
+    first = os.fork()
+    if first == 0:
+        os._exit(0)
+    os.waitpid(first, 0)
+    try:
+        fork_inside()
+    except CheckFailedError as error:
+        return str(error)
+    os._exit(1)
+
+
+def test_into_a_lab_that_has_ended_nobody_is_forked() -> None:
+    assert isolated(forked_where_process_1_has_gone) == "the lab ended meanwhile"
