@@ -5,7 +5,8 @@ payload of UDP port 4500 or of IP protocol 50: outer headers are the caller's, w
 them. What goes into them comes with each `Flight`.
 
 A clear batch with a headroom of `layout.GREATEST_HEAD`, and slots that are longer than its packets by the padding and
-trailer, spares a copy: what lies around its packets is then written over.
+trailer, spares a copy: what lies around its packets is then written over, and slots that are not in use may hold the
+text of what failed.
 """
 
 from __future__ import annotations

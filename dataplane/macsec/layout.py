@@ -36,11 +36,6 @@ _Key: TypeAlias = tuple[int, int, int, int, int]
 Call: TypeAlias = tuple[memoryview, memoryview, memoryview, memoryview]
 
 
-def _words(buffer: bytearray, count: int, offset: int, stride: int) -> Words:
-    """The 32-bit words in network order at this offset of every slot."""
-    return np.ndarray((count,), ">u4", buffer, offset, (stride,))
-
-
 @final
 class Layout:
     """The parts of every slot for frames of `clear_octets` octets, by slot.
@@ -60,7 +55,7 @@ class Layout:
         self._batches: Final = (clear, wire)
         nonces = bytearray(slots * NONCE_OCTETS)
         self._nonce_rows: Final = np.frombuffer(nonces, np.uint8).reshape(slots, NONCE_OCTETS)
-        self._nonce_low: Final = _words(nonces, slots, 8, NONCE_OCTETS)
+        self._nonce_low: Final[Words] = np.frombuffer(nonces, ">u4").reshape(slots, 3)[:, 2]
         self._nonce_prefix = b""
         self.pns: Final[Words] = wire.column(">u4", PN_OFFSET)[:slots]
         self.steps: Final = np.arange(slots, dtype=np.uint32)

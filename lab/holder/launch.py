@@ -73,9 +73,8 @@ def launch(
         WireproofError: why it cannot.
     """
     with contextlib.ExitStack() as undo:
-        undo.callback(_remove, folder)
-        letting_go = undo.enter_context(contextlib.ExitStack())
-        letting_go.callback(os.close, lock)
+        undo.callback(os.close, lock)
+        undo.callback(folder.remove)
         check_programs(topology)
         for path in (folder.captures, folder.logs):
             path.mkdir(mode=0o700)
@@ -84,7 +83,7 @@ def launch(
         order = _order(topology, folder, wishes or Wishes())
         if order.secrets:
             progress("secrets", time.monotonic() - began)
-        _launch(order, lock, letting_go, progress, warn)
+        _launch(order, lock, undo, progress, warn)
         undo.pop_all()
 
 
@@ -102,16 +101,18 @@ def _order(topology: Topology, folder: LabFolder, wishes: Wishes) -> Order:
     return Order(folder=folder, topology=topology, plan=rest, secrets=opened)
 
 
-def _launch(order: Order, lock: int, letting_go: contextlib.ExitStack, progress: Progress, warn: Warn) -> None:
-    """Fork the holder, which keeps the lock, let go of it, and listen until the lab is up."""
+def _launch(order: Order, lock: int, undo: contextlib.ExitStack, progress: Progress, warn: Warn) -> None:
+    """Fork the holder, which takes the lock over, and listen until the lab is up."""
     # An interrupt while process 1 is made, and nobody knows of it yet, would leave a lab that nobody ends.
     with interrupts_held() as let_through:
         ours, theirs = Channel.pair()
         try:
             child = _fork(order, lock, theirs)
         finally:
-            letting_go.close()
             theirs.close()
+        undo.pop_all()
+        undo.callback(_remove, order.folder)
+        os.close(lock)
         processes = [os.pidfd_open(child)]
         try:
             let_through()

@@ -46,7 +46,6 @@ class Outgoing:
     __slots__ = (
         "_batch",
         "_columns",
-        "_controls",
         "_first_iovec",
         "_held",
         "_name",

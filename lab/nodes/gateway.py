@@ -13,9 +13,6 @@ from dataclasses import asdict
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, Protocol, final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from dataplane.batch import Batch
 from dataplane.esp.engine import EspEngine
 from dataplane.esp.events import Audited
@@ -249,12 +246,13 @@ class Gateway:
                 self.keying.receive(bytes(wire[index]), port.source(index), port.local, now)
             return received == wire.slots
         burst = _Burst(port, port.tos())
-        heads = _heads(wire)[:received]
-        if port.local.port == NATT_PORT and (not heads.all() or min(wire.lengths[:received]) < len(NON_ESP_MARKER)):
+        spis = wire.column(">u4", 0)  # of IKE it is the marker, 0
+        if port.local.port == NATT_PORT and (
+            not spis[:received].all() or min(wire.lengths[:received]) < len(NON_ESP_MARKER)
+        ):
             burst = self._divert_ike(port, wire, burst, now)
-            heads = _heads(wire)[: wire.count]
         if wire.count:
-            self._dispatch(wire, heads.tolist(), burst, now)
+            self._dispatch(wire, spis[: wire.count].tolist(), burst, now)
         return received == wire.slots
 
     def _divert_ike(self, port: OuterPort, wire: Batch, burst: _Burst, now: float) -> _Burst:
@@ -320,11 +318,6 @@ def _work_space(slots: int, greatest: int) -> tuple[Batch, Batch, Batch]:
     # An odd number of cache lines, so that the same column of consecutive slots does not fall on the same few sets.
     stride = (greatest + GREATEST_ESP_OVERHEAD + 63) // 64 * 64 | 64
     return Batch(slots, stride - GREATEST_HEAD, headroom=GREATEST_HEAD), Batch(slots, stride), Batch(slots, stride)
-
-
-def _heads(batch: Batch) -> NDArray[np.uint32]:
-    """The first 32 bits of every slot: an SPI, or the marker."""
-    return batch.column(">u4", 0)
 
 
 def _addresses(topology: Topology, node: str) -> list[IPv4Address | IPv6Address]:

@@ -120,12 +120,6 @@ class SuperFrame:
         """The octets of the longest segment, as a frame."""
         return min(self.shape.longest, len(self._frame))
 
-    def fill(self, batch: Batch) -> int:
-        """Take the next segments, as many as there are free slots, headers and all; give their count."""
-        cut = self.take(batch)
-        write_headers(batch, [cut])
-        return cut.segments
-
     def take(self, batch: Batch) -> Cut:
         """Append the payloads of the next segments, as many as there are free slots, behind room for their headers.
 

@@ -12,7 +12,7 @@ from dataplane.batch import Batch
 from lab.ports import coalesce as coalescing
 from lab.ports import vnet
 from lab.ports.coalesce import coalesce
-from lab.ports.superframe import SuperFrame
+from lab.ports.superframe import SuperFrame, write_headers
 from tests.unit.lab.ports.slow import IPV6, KINDS, TAGGED, Tcp, internet_checksum_sum, payload
 
 
@@ -44,7 +44,7 @@ def cut_again(write: bytes, *, is_ethernet: bool = True) -> list[bytes]:
     assert kind in (vnet.GSO_TCPV4, vnet.GSO_TCPV6)
     whole = SuperFrame(memoryview(frame), network=network, transport=transport, mss=mss)
     batch = Batch(64, 16384)
-    whole.fill(batch)
+    write_headers(batch, [whole.take(batch)])
     assert whole.is_done
     return [bytes(segment) for segment in batch]
 

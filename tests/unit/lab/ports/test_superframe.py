@@ -21,13 +21,20 @@ def whole(tcp: Tcp, mss: int) -> SuperFrame:
     return SuperFrame(memoryview(tcp.super_frame()), network=network, transport=transport, mss=mss)
 
 
+def fill(frame: SuperFrame, batch: Batch) -> int:
+    """The next segments, headers and all; how many."""
+    taken = frame.take(batch)
+    write_headers(batch, [taken])
+    return taken.segments
+
+
 def cut(tcp: Tcp, mss: int, slots: int = 64, size: int = 2048) -> list[bytes]:
     """All segments, by as many batches as it takes."""
     frame, batch, made = whole(tcp, mss), Batch(slots, size), []
     batch.buffer[:] = b"\xa5" * len(batch.buffer)  # what an earlier use of the slots left
     while not frame.is_done:
         batch.clear()
-        assert frame.fill(batch) == batch.count
+        assert fill(frame, batch) == batch.count
         made += [bytes(segment) for segment in batch]
     return made
 
@@ -75,7 +82,7 @@ def test_segments_are_appended_behind_what_the_batch_holds() -> None:
     tcp = replace(Tcp(), payload=payload(3000))
     batch = Batch(8, 2048)
     batch.append(b"first")
-    whole(tcp, 1448).fill(batch)
+    fill(whole(tcp, 1448), batch)
     assert [bytes(frame) for frame in batch] == [b"first", *tcp.segments(1448)]
 
 
@@ -132,5 +139,5 @@ def test_any_octets_are_cut_or_refused(octets: bytes, network: int, transport: i
     batch = Batch(64, 256)
     while not frame.is_done:
         batch.clear()
-        frame.fill(batch)
+        fill(frame, batch)
         assert all(len(segment) == frame.longest for segment in list(batch)[:-1])
